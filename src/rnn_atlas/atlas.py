@@ -1,0 +1,103 @@
+"""The lazy reader: all published datasets of a study as one. Knows zarr and xarray, and nothing of how results are made."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from rnn_atlas.config import Study, study_from
+from rnn_atlas.contracts import Floats, NetworkIdentity, Number
+from rnn_atlas.errors import StoreError
+from rnn_atlas.identity import canonical
+from rnn_atlas.publish import path_of
+
+
+class Atlas:
+    """A study's results. `atlas["g_gamma"]` is an xarray Dataset of one sweep, opened when asked for, values read when used.
+
+    atlas.sweeps, atlas.stages      names
+    atlas[sweep]                    everything over the grid (lambda_max, regime, autocorrelation ...)
+    atlas.arrays(sweep, N=100)      what has one entry per neuron, eigenvalue or exponent
+    atlas.network(sweep, N=100)     the coupling matrix J itself, rebuilt from its identity
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        receipts = {file.stem: json.loads(file.read_text()) for file in sorted((self.path / "receipts").glob("*.json"))}
+        if not receipts:
+            raise StoreError(f"an atlas is a results folder with receipts; {self.path} has none. Run the study first")
+        self.receipts: dict[str, Any] = receipts
+        content = next(iter(receipts.values()))["study"]
+        self.study: Study = study_from(content, str(self.path))
+        self.stages = [stage for stage in self.study.stage_names if stage in receipts]
+        self.sweeps = list(self.study.sweeps)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.sweeps)
+
+    def __getitem__(self, sweep: str) -> xr.Dataset:
+        return self._merged(sweep, sweep)
+
+    def arrays(self, sweep: str, N: int) -> xr.Dataset:
+        """Per-neuron, per-eigenvalue and per-exponent arrays of the networks with N neurons, over the rest of the grid."""
+        self._check(sweep)
+        stages = [stage for stage in self.stages if (path_of(self.path, stage) / sweep / f"N={N}").is_dir()]
+        if not stages:
+            raise StoreError(f"sweep {sweep!r} has arrays for the N it ran, {self.study.axes(sweep)['N']}; got N={N}")
+        return self._merged(sweep, f"{sweep}/N={N}", stages)
+
+    def network(self, sweep: str, gain: float = 1.0, **parameters: Number) -> Floats:
+        """J (N, N) of one network of a sweep, bit for bit as it was run: gain x random part + structure."""
+        from rnn_atlas.registry import ENSEMBLES
+
+        self._check(sweep)
+        axes = self.study.axes(sweep)
+        ensemble = ENSEMBLES[self.study.network.ensemble]
+        names = [p.name for p in ensemble.parameters] + ["realization"]
+        unknown = set(parameters) - set(names)
+        if unknown:
+            raise StoreError(f"a network is selected by {', '.join(names)}; got {', '.join(sorted(unknown))}")
+        chosen = tuple((name, canonical(parameters.get(name, axes[name][0]))) for name in names)
+        options = self.study.network.model_dump_json(exclude={"ensemble"})
+        identity = NetworkIdentity(ensemble.name, options, chosen)
+        return ensemble.build(identity, self.study.network, self.study.seed).dense(gain)
+
+    def _check(self, sweep: str) -> None:
+        if sweep not in self.study.sweeps:
+            raise StoreError(f"{self.path} has the sweeps {', '.join(self.sweeps)}; got {sweep!r}")
+
+    def _merged(self, sweep: str, group: str, stages: list[str] | None = None) -> xr.Dataset:
+        self._check(sweep)
+        opened = [_opened(path_of(self.path, stage), group) for stage in (stages if stages is not None else self.stages)]
+        merged = xr.merge(opened, compat="override", join="outer", combine_attrs="override")
+        merged.attrs = {"study": self.study.study, "title": self.study.title, "sweep": sweep}
+        return merged
+
+    def __repr__(self) -> str:
+        lines = [
+            f"Atlas of {self.study.study!r}: {self.study.title}",
+            f"  {self.study.model.name}, {self.study.network.ensemble}",
+        ]
+        for sweep in self.sweeps:
+            axes = self.study.axes(sweep)
+            text = ", ".join(f"{name} {len(axes[name])}" for name in self.study.swept(sweep))
+            lines.append(f"  sweep {sweep}: {text}")
+            for stage in self.stages:
+                counts = self.receipts[stage]["counts"][sweep]
+                lines.append(f"    {stage}: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
+        return "\n".join(lines)
+
+
+def _opened(path: Path, group: str) -> xr.Dataset:
+    """One stage's group, lazily."""
+    if not path.is_dir():
+        raise StoreError(f"{path} is not there although its receipt is. Run the stage again")
+    dataset: xr.Dataset = xr.open_zarr(path, group=group, consolidated=True, chunks={})
+    return dataset
+
+
+def open_atlas(path: str | Path) -> Atlas:
+    """The atlas in this results folder. Reads receipts only; a sweep's metadata when it is asked for, values when used."""
+    return Atlas(path)

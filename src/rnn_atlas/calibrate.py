@@ -1,0 +1,80 @@
+"""How fast this machine is: a short run of the kernels themselves, so that `plan` can forecast."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rnn_atlas.kernels.product import LANES, ROWS, pack, padded
+from rnn_atlas.kernels.simulate import advance
+from rnn_atlas.kernels.step import AFFINE, Columns, Couplings, workspace
+from rnn_atlas.kernels.tangent import orthonormalize
+from rnn_atlas.kernels.transfer import TANH
+
+_SECONDS = 0.08
+_LARGEST = 2000
+_PER_TILE = 0.03
+
+
+@dataclass
+class Machine:
+    """Measured speeds of one core, each measured when first asked for."""
+
+    _column_step: dict[tuple[int, int], float] = field(default_factory=dict)
+    _rates: dict[str, float] = field(default_factory=dict)
+
+    def column_step(self, N: int, columns: int) -> float:
+        """Seconds of one step of one column of a dense network; above N = 2000 scaled from there."""
+        size = min(N, _LARGEST)
+        count = min(padded(max(columns, 1), LANES), 128)
+        key = (size, count)
+        if key not in self._column_step:
+            self._column_step[key] = _time_step(size, count)
+        return self._column_step[key] * (N / size) ** 2
+
+    def eigen_flops(self) -> float:
+        """Flops per second in dense eigenvalues and singular values, counting 25 N^3."""
+        if "eigen" not in self._rates:
+            J = np.random.Generator(np.random.Philox(0)).standard_normal((300, 300))
+            start = time.perf_counter()
+            np.linalg.eigvals(J)
+            np.linalg.norm(J, 2)
+            self._rates["eigen"] = 25.0 * 300**3 / (time.perf_counter() - start)
+        return self._rates["eigen"]
+
+    def orthonormalization_flops(self) -> float:
+        """Flops per second of Gram-Schmidt."""
+        if "gram" not in self._rates:
+            A = np.random.Generator(np.random.Philox(0)).standard_normal((200, 100))
+            orthonormalize(A.copy(), np.zeros(100))
+            start = time.perf_counter()
+            orthonormalize(A, np.zeros(100))
+            self._rates["gram"] = 2.0 * 200 * 100**2 / (time.perf_counter() - start)
+        return self._rates["gram"]
+
+    def tile_overhead(self) -> float:
+        """Seconds per tile beside its kernels: task, draw, file."""
+        return _PER_TILE
+
+
+def _time_step(N: int, columns: int) -> float:
+    """Median seconds per column and step of three short runs."""
+    random = np.random.Generator(np.random.Philox(N))
+    height = padded(N, ROWS)
+    Z = random.standard_normal((columns // LANES, height, LANES))
+    none = np.zeros((0, height, LANES))
+    setting = Columns(
+        np.full(Z.shape, 2.0), none, np.zeros_like(Z), np.ones_like(Z), np.zeros_like(Z), none,
+        np.zeros(0, np.int64), np.zeros(2, np.uint64), 1.0,
+    )  # fmt: skip
+    couplings = Couplings(pack(random.standard_normal((N, N)) / np.sqrt(N)), np.zeros((0, N)), np.zeros((0, N)))
+    work = workspace(Z, Z.shape[0], AFFINE)
+    steps = 1
+    times: list[float] = []
+    advance(AFFINE, TANH, couplings, setting, Z, work, 0, 1)
+    while not times or times[-1] < _SECONDS:
+        steps = 2 * steps
+        start = time.perf_counter()
+        advance(AFFINE, TANH, couplings, setting, Z, work, 0, steps)
+        times.append(time.perf_counter() - start)
+    return times[-1] / (steps * columns)

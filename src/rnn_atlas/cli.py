@@ -1,0 +1,219 @@
+"""The command line `rnn-atlas`. Every subcommand imports what it needs; a caller's mistake is one sentence and exit code 2."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnn_atlas.cluster import LOCAL, SERIAL, THREAD_VARIABLES
+from rnn_atlas.errors import AtlasError
+
+if TYPE_CHECKING:
+    from rnn_atlas.config import Study
+
+CLUSTER_VARIABLE = "RNN_ATLAS_CLUSTER"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one subcommand and returns its exit code: 0, 1 if something failed, 2 if the caller asked for the impossible."""
+    for name in THREAD_VARIABLES:
+        os.environ.setdefault(name, "1")
+    chosen = _parser().parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except AtlasError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rnn-atlas", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, run: object, help_text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help_text, description=help_text)
+        sub.set_defaults(run=run)
+        return sub
+
+    plan = command("plan", _plan, "points, tiles, flops, memory, disk and expected time of a study, before anything runs")
+    run = command("run", _run, "run a study through Snakemake: all stages, figures, check")
+    resume = command("resume", _resume, "as run, after an interruption: unlock, retry the failed points, go on")
+    stage = command("stage", _stage, "run one stage of a study, without Snakemake")
+    for sub in (plan, run, resume, stage):
+        if sub is stage:
+            sub.add_argument("stage", help="networks, simulation, lyapunov ...")
+        _add_study(sub)
+        sub.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="worker processes of one thread each")
+    for sub in (run, resume, stage):
+        default = os.environ.get(CLUSTER_VARIABLE, LOCAL)
+        sub.add_argument("--cluster", default=default, help="serial, local, address:tcp://host:port or file:scheduler.json")
+    stage.add_argument("--retry", action="store_true", help="also compute again the points that failed")
+    stage.add_argument("--tile-width", type=int, help="points per tile, if not the stage's own choice")
+    figures = command("figures", _figures, "draw a study's figures from its published datasets")
+    _add_study(figures)
+    figures.add_argument("names", nargs="*", help="figures to draw; all of the study if none is named")
+    check = command("check", _check, "print what was found where; fail if any point failed or is missing")
+    _add_study(check)
+    status = command("status", _status, "done, running and failed points of each stage of a results folder")
+    status.add_argument("results", type=Path)
+    status.add_argument("--digest", action="store_true", help="the data digest of each stage")
+    _add_query(command("query", _query, "a table of one variable, selected and averaged"))
+    new = command("new", _new, "write a commented study file to edit")
+    new.add_argument("name")
+    command("schema", _schema, "write config/study.schema.json, which editors use for completion")
+    return parser
+
+
+def _add_study(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("study", type=Path, help="a study file, config/<study>.yaml")
+    sub.add_argument("--results", type=Path, default=Path("results"), help="where the study's folder stands")
+
+
+def _add_query(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("results", type=Path)
+    sub.add_argument("variable", nargs="+", help="lambda_max, regime, ...")
+    sub.add_argument("--sweep", help="the sweep; needed if the study has several that hold the variable")
+    sub.add_argument("--sel", nargs="+", default=[], metavar="AXIS=VALUE", help="nearest values of axes")
+    sub.add_argument("--mean", nargs="+", default=[], metavar="AXIS", help="axes to average over")
+    sub.add_argument("--csv", type=Path, help="write the table here instead of printing it")
+    sub.add_argument("--netcdf", type=Path, help="write the selection here as netCDF")
+
+
+def _load(arguments: argparse.Namespace) -> tuple["Study", Path]:
+    from rnn_atlas.config import load_study
+    from rnn_atlas.pipeline import results_folder
+
+    study = load_study(arguments.study)
+    return study, results_folder(study, arguments.results)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.calibrate import Machine
+    from rnn_atlas.plan import plan_stage, refuse_what_cannot_fit, table
+
+    study, results = _load(arguments)
+    machine = Machine()
+    plans = [plan_stage(study, stage, results, machine) for stage in study.stage_names]
+    print(table(plans, arguments.workers))
+    refuse_what_cannot_fit(plans, results, arguments.workers)
+    return 0
+
+
+def _stage(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.pipeline import complete_stage
+    from rnn_atlas.plan import plan_stage, refuse_what_cannot_fit
+    from rnn_atlas.registry import STAGES
+
+    study, results = _load(arguments)
+    if arguments.stage not in STAGES:
+        raise AtlasError(f"a stage is one of {', '.join(STAGES)}; got {arguments.stage!r}. Correct the name")
+    workers = 1 if arguments.cluster == SERIAL else arguments.workers
+    width = arguments.tile_width
+    refuse_what_cannot_fit([plan_stage(study, arguments.stage, results, None, width)], results, workers)
+    receipt = complete_stage(
+        study, arguments.stage, results, cluster=arguments.cluster, workers=workers, retry=arguments.retry, width=width
+    )
+    for sweep, counts in receipt["counts"].items():
+        print(f"{arguments.stage}, {sweep}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    return _snakemake(arguments, [])
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    _load(arguments)
+    _snakemake(arguments, ["--unlock"])
+    study, results = _load(arguments)
+    from rnn_atlas.publish import path_of
+    from rnn_atlas.status import Status
+
+    for stage in study.stage_names:
+        from rnn_atlas.pipeline import read_receipt
+
+        receipt = read_receipt(results, stage)
+        failed = sum(counts.get(Status.ERROR.name, 0) for counts in receipt["counts"].values()) if receipt else 0
+        if failed and path_of(results, stage).is_dir():
+            arguments.stage, arguments.retry, arguments.tile_width = stage, True, None
+            _stage(arguments)
+    return _snakemake(arguments, ["--rerun-incomplete"])
+
+
+def _snakemake(arguments: argparse.Namespace, more: list[str]) -> int:
+    """Snakemake on the project's Snakefile, with this study."""
+    from rnn_atlas.plan import plan_stage, refuse_what_cannot_fit
+
+    study, results = _load(arguments)
+    plans = [plan_stage(study, stage, results, None) for stage in study.stage_names]
+    refuse_what_cannot_fit(plans, results, arguments.workers)
+    file = arguments.study.resolve()
+    root = next((folder for folder in file.parents if (folder / "Snakefile").is_file()), None)
+    if root is None:
+        raise AtlasError(f"`run` needs the project's Snakefile in a folder above {file}. Use `rnn-atlas stage` elsewhere")
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root)]
+    command += ["--configfile", str(file), "--config", f"results={arguments.results.resolve()}"]
+    command += ["--cores", str(arguments.workers), *more]
+    environment = os.environ | {CLUSTER_VARIABLE: arguments.cluster}
+    return subprocess.run(command, env=environment, check=False).returncode
+
+
+def _figures(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.figures.draw import draw_figure
+
+    study, results = _load(arguments)
+    for name in arguments.names or study.figures:
+        for path in draw_figure(study, name, results):
+            print(path)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.report import findings, verdict
+
+    study, results = _load(arguments)
+    print(findings(study, results))
+    sentence, passed = verdict(study, results)
+    print(sentence)
+    return 0 if passed else 1
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.report import digests, status_table
+
+    print(digests(arguments.results) if arguments.digest else status_table(arguments.results))
+    return 0
+
+
+def _query(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.query import select
+
+    selection = select(arguments.results, arguments.variable, arguments.sweep, arguments.sel, arguments.mean)
+    if arguments.netcdf:
+        selection.to_netcdf(arguments.netcdf, engine="scipy")
+    frame = selection.to_dataframe()
+    if arguments.csv:
+        frame.to_csv(arguments.csv)
+    if not arguments.csv and not arguments.netcdf:
+        print(frame.to_string())
+    return 0
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.template import write_template
+
+    print(write_template(arguments.name, Path("config")))
+    return 0
+
+
+def _schema(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.template import write_schema
+
+    print(write_schema(Path("config")))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""Where tiles are computed: in this process, on a local Dask cluster, or on one that is already there."""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rnn_atlas.errors import AtlasError
+
+SERIAL = "serial"
+LOCAL = "local"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+"""Pinned to 1 in every process that computes: Dask does the others by itself, but leaves numba at all cores."""
+
+
+@contextlib.contextmanager
+def connect(cluster: str, workers: int) -> Iterator[Any]:
+    """A Dask client for `local` (workers processes of one thread each), `address:tcp://...` or `file:scheduler.json`."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    environment = {f"distributed.nanny.pre-spawn-environ.{name}": 1 for name in THREAD_VARIABLES}
+    with dask.config.set(environment):
+        if cluster == LOCAL:
+            with (
+                tempfile.TemporaryDirectory(prefix="rnn-atlas-") as scratch,
+                LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, local_directory=scratch) as local,
+                Client(local) as client,
+            ):
+                yield client
+            return
+        kind, _, where = cluster.partition(":")
+        if kind == "address":
+            client = Client(where, timeout=30)
+        elif kind == "file" and Path(where).is_file():
+            client = Client(scheduler_file=where, timeout=30)
+        else:
+            raise AtlasError(
+                f"a cluster is serial, local, address:tcp://host:port or file:scheduler.json; got {cluster!r}. "
+                "Start one with `dask scheduler` and `dask worker --nthreads 1`, or leave the option away"
+            )
+        with client:
+            yield client

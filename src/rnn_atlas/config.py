@@ -1,0 +1,364 @@
+"""Study files: typed, frozen, unknown keys refused with the nearest known one, every error one sentence with its place."""
+
+import difflib
+import re
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union
+
+import numpy as np
+import yaml
+from pydantic import Field, ValidationError, create_model, model_validator
+
+from rnn_atlas.contracts import Context, Number, Parameter, Section
+from rnn_atlas.errors import StudyError
+from rnn_atlas.figures.kinds import KINDS
+from rnn_atlas.identity import canonical
+from rnn_atlas.registry import ENSEMBLES, MODELS, STAGES, known_parameters
+
+LARGEST_GRID = 10_000_000
+_create: Any = create_model  # its fields come from the registry, which no type checker can follow
+
+
+class Linspace(Section):
+    """`{linspace: [start, stop, number]}`: equally spaced values, both ends included."""
+
+    linspace: tuple[float, float, Annotated[int, Field(ge=1, le=LARGEST_GRID)]]
+
+    def values(self) -> list[float]:
+        """The points of the axis."""
+        return [float(v) for v in np.linspace(*self.linspace)]
+
+
+class Geomspace(Section):
+    """`{geomspace: [start, stop, number]}`: geometrically spaced values, both ends included and positive."""
+
+    geomspace: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[int, Field(ge=1, le=LARGEST_GRID)]]
+
+    def values(self) -> list[float]:
+        """The points of the axis."""
+        return [float(v) for v in np.geomspace(*self.geomspace)]
+
+
+class Arange(Section):
+    """`{arange: [start, stop, step]}`: from start in steps, stop excluded."""
+
+    arange: tuple[float, float, Annotated[float, Field(gt=0)]]
+
+    def values(self) -> list[float]:
+        """The points of the axis."""
+        start, stop, step = self.arange
+        if (stop - start) / step > LARGEST_GRID:
+            raise StudyError(f"arange {list(self.arange)} has more than {LARGEST_GRID:,} values; take a larger step")
+        return [float(v) for v in np.arange(start, stop, step)]
+
+
+Axis = Union[int, float, list[int | float], Linspace, Geomspace, Arange]  # noqa: UP007 (pydantic shows the names)
+
+
+def _choice(rooms: dict[str, Any], key: str) -> Any:
+    """A union of the rooms' options, told apart by the entry `key: name`."""
+    options = [
+        _create(f"{room.__name__}Section", __base__=room.Options, **{key: (Literal[name], ...)}) for name, room in rooms.items()
+    ]
+    return Annotated[Union[tuple(options)], Field(discriminator=key)]  # noqa: UP007
+
+
+def _stage_options(*, optional_fields: bool) -> Any:
+    fields: dict[str, Any] = {
+        name: (stage.Options | None, Field(None, description=stage.Options.__doc__)) for name, stage in STAGES.items()
+    }
+    if optional_fields:
+        fields = {name: (dict[str, Any] | None, None) for name in STAGES}
+    return _create("StageOverrides" if optional_fields else "Stages", __base__=Section, **fields)
+
+
+Stages = _stage_options(optional_fields=False)
+StageOverrides = _stage_options(optional_fields=True)
+
+Sweep = _create(
+    "Sweep",
+    __base__=Section,
+    realizations=(int | None, Field(None, ge=1, le=1_000_000, description="Overrides the study's number of realizations.")),
+    stages=(StageOverrides | None, Field(None, description="Stage options of this sweep, over those of the study.")),
+    **{
+        name: (Axis | None, Field(None, description=f"{parameter.long_name} [{parameter.unit}]"))
+        for name, parameter in known_parameters().items()
+    },
+)
+Values = _create(
+    "Values",
+    __base__=Section,
+    **{name: (int | float | None, Field(None, description=p.long_name)) for name, p in known_parameters().items()},
+)
+
+
+class Study(Section):
+    """One study: a model, an ensemble, named sweeps, the stages that measure them and the figures that show them."""
+
+    study: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the study and of its results folder.")
+    title: str = Field(description="One line for figures and tables.")
+    seed: int = Field(ge=0, description="Root of all random streams.")
+    model: _choice(MODELS, "name")  # type: ignore[valid-type]
+    network: _choice(ENSEMBLES, "ensemble")  # type: ignore[valid-type]
+    parameters: Values = Field(default_factory=Values, description="Values of the parameters that a sweep does not name.")  # type: ignore[valid-type]
+    realizations: int = Field(1, ge=1, le=1_000_000, description="Quenched networks per grid point.")
+    sweeps: dict[str, Sweep] = Field(min_length=1, description="Named product grids.")  # type: ignore[valid-type]
+    stages: Stages = Field(description="The stages to run, each with its options.")  # type: ignore[valid-type]
+    figures: dict[str, _choice(KINDS, "kind")] = Field(  # type: ignore[valid-type]
+        default_factory=dict, description="Figures by file name."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Study":
+        for name, sweep in self.sweeps.items():
+            if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", name):
+                raise StudyError(f"a sweep's name must be of a-z, 0-9 and _; got {name!r} (sweeps). Rename it")
+            self._check_parameters(sweep, f"sweeps.{name}")
+            size = np.prod([float(len(v)) for v in self.axes(name).values()])
+            if size > LARGEST_GRID:
+                raise StudyError(
+                    f"a sweep must have at most {LARGEST_GRID:,} points; got {size:.3g} (sweeps.{name}). Take fewer values"
+                )
+            for stage in self.stage_names:
+                self.context(stage, name)
+        self._check_parameters(self.parameters, "parameters")
+        self._check_figures()
+        if self.lacks_stage("simulation", "lyapunov"):
+            raise StudyError("the lyapunov stage starts from the simulation's states; add `simulation: {}` to stages")
+        if self.model.name == "rate" and self.model.integrator == "rk4":
+            self._refuse_noise_with_rk4()
+        return self
+
+    def _check_parameters(self, values: Any, where: str) -> None:
+        known = {p.name: p for p in self.known_parameters}
+        for name in values.model_fields_set - {"realizations", "stages"}:
+            if name not in known:
+                raise StudyError(
+                    f"parameter {name!r} does not belong to model {self.model.name!r} or ensemble "
+                    f"{self.network.ensemble!r}, which have {', '.join(known)}; got it in {where}. Remove it"
+                )
+            _checked_axis(known[name], getattr(values, name), f"{where}.{name}")
+
+    def _check_figures(self) -> None:
+        for name, figure in self.figures.items():
+            if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+                raise StudyError(f"a figure's name must be of a-z, 0-9, _ and -; got {name!r} (figures). Rename it")
+            if figure.sweep not in self.sweeps:
+                raise StudyError(
+                    f"a figure shows one of the sweeps {', '.join(self.sweeps)}; got {figure.sweep!r} "
+                    f"(figures.{name}.sweep). {_did_you_mean(figure.sweep, self.sweeps)}"
+                )
+            self._check_figure_axes(name, figure)
+            for stage in figure.stages:
+                if stage not in self.stage_names:
+                    raise StudyError(
+                        f"figure {name!r} needs the stage {stage!r}; add `{stage}: {{}}` to stages (figures.{name})"
+                    )
+
+    def _check_figure_axes(self, name: str, figure: Any) -> None:
+        """Every axis a figure names must be there, and every other axis of its sweep (but realizations) held fixed."""
+        swept = set(self.swept(figure.sweep)) - {"realization"}
+        if not any(STAGES[stage].needs_dynamics for stage in figure.stages):
+            swept &= {parameter.name for parameter in ENSEMBLES[self.network.ensemble].parameters}
+        named = {axis for key in ("x", "y", "curves", "strips") if (axis := getattr(figure, key, None))}
+        for axis in sorted((named | set(figure.select)) - swept):
+            raise StudyError(
+                f"figure {name!r} asks for the axis {axis!r}; sweep {figure.sweep!r} has {', '.join(sorted(swept))} "
+                f"(figures.{name}). {_did_you_mean(axis, swept)}"
+            )
+        for axis in sorted(swept - set(figure.axes) - set(figure.select)):
+            raise StudyError(
+                f"figure {name!r} leaves the axis {axis!r} of sweep {figure.sweep!r} open. "
+                f"Hold it fixed: select: {{{axis}: {self.axes(figure.sweep)[axis][0]}}} (figures.{name})"
+            )
+
+    def _refuse_noise_with_rk4(self) -> None:
+        for sweep in self.sweeps:
+            if any(value > 0 for value in self.axes(sweep)["white_noise"]):
+                raise StudyError(
+                    "white noise needs an integrator that knows it; got white_noise > 0 with integrator rk4 "
+                    f"(sweeps.{sweep}). Write model.integrator: exponential_euler"
+                )
+
+    def lacks_stage(self, needed: str, by: str) -> bool:
+        """Whether stage `by` is to run without the one it needs."""
+        return by in self.stage_names and needed not in self.stage_names
+
+    @property
+    def known_parameters(self) -> tuple[Parameter, ...]:
+        """Network parameters, then dynamics parameters, in the order of the dataset's dims."""
+        return (*ENSEMBLES[self.network.ensemble].parameters, *MODELS[self.model.name].parameters)
+
+    @property
+    def stage_names(self) -> list[str]:
+        """The stages this study runs, in order."""
+        return [name for name in STAGES if getattr(self.stages, name) is not None]
+
+    def axes(self, sweep: str) -> dict[str, list[Number]]:
+        """Values of every parameter in a sweep, sorted as in the dataset; realization stands behind the network's own."""
+        entry: Any = self.sweeps[sweep]
+        axes: dict[str, list[Number]] = {}
+        network = {p.name for p in ENSEMBLES[self.network.ensemble].parameters}
+        for parameter in self.known_parameters:
+            default = getattr(self.parameters, parameter.name)
+            given = getattr(entry, parameter.name)
+            given = given if given is not None else default if default is not None else parameter.default
+            axes[parameter.name] = _checked_axis(parameter, given, f"sweeps.{sweep}.{parameter.name}")
+        realizations: list[Number] = list(range(entry.realizations or self.realizations))
+        ordered = {name: axes[name] for name in axes if name in network} | {"realization": realizations}
+        return ordered | {name: axes[name] for name in axes if name not in network}
+
+    def swept(self, sweep: str) -> list[str]:
+        """Names of the parameters that are dims of this sweep: those given as an axis, and the realization."""
+        entry = self.sweeps[sweep]
+        return [
+            n for n in self.axes(sweep) if n == "realization" or not isinstance(getattr(entry, n), (int, float, type(None)))
+        ]
+
+    def context(self, stage: str, sweep: str) -> Context:
+        """What a stage needs to compute this sweep's tiles."""
+        base = getattr(self.stages, stage)
+        entry: Any = self.sweeps[sweep]
+        overrides = entry.stages
+        extra = getattr(overrides, stage, None) if overrides is not None else None
+        options = base
+        if extra is not None:
+            try:
+                options = type(base).model_validate(base.model_dump() | extra)
+            except ValidationError as error:
+                raise StudyError(_sentences(error, f"sweeps.{sweep}.stages.{stage}", type(base))) from None
+        return Context(MODELS[self.model.name], self.model, ENSEMBLES[self.network.ensemble], self.network, options, self.seed)
+
+
+def _checked_axis(parameter: Parameter, axis: Any, where: str) -> list[Number]:
+    """The axis' values, rounded, integers where the parameter is one, increasing, within the parameter's range."""
+    values = axis.values() if isinstance(axis, (Linspace, Geomspace, Arange)) else axis if isinstance(axis, list) else [axis]
+    if not values:
+        raise StudyError(f"axis {parameter.name!r} must have at least one value; got none ({where}). Write a number or a list")
+    for value in values:
+        complaint = parameter.complaint(value)
+        if complaint:
+            raise StudyError(f"{parameter.name} must be {complaint}; got {value} ({where}). Change or remove the value")
+    values = [canonical(int(v) if parameter.is_integer else float(v)) for v in values]
+    for earlier, later in zip(values, values[1:], strict=False):
+        if later <= earlier:
+            raise StudyError(
+                f"axis {parameter.name!r} must increase; got {later} after {earlier} ({where}). "
+                "Sort the values, or write {linspace: [start, stop, number]}"
+            )
+    return values
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 with two surprises removed: 1e3 is a number, and a key that stands twice is refused."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                line = node.start_mark.line + 1
+                raise StudyError(f"a key may stand once in a section; got {key!r} twice (section at line {line}). Remove one")
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d[\d_]*)(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
+def load_study(path: str | Path) -> Study:
+    """The study in this YAML file. StudyError: every complaint as a sentence, with the file and the place in it."""
+    path = Path(path)
+    if not path.is_file():
+        raise StudyError(f"a study is a YAML file; {path} is not there. Look into config/, or write one with `rnn-atlas new`")
+    try:
+        content = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise StudyError(f"{path} must be YAML; {' '.join(str(error).split())}. Correct the line") from None
+    except StudyError as error:
+        raise StudyError(f"{error} ({path}).") from None
+    if not isinstance(content, dict):
+        raise StudyError(f"a study is a mapping of keys to values; got {type(content).__name__} ({path}). See config/README.md")
+    return study_from(content, str(path))
+
+
+def study_from(content: dict[str, Any], where: str = "study") -> Study:
+    """The study in this mapping; errors as in `load_study`."""
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        raise StudyError(_sentences(error, where, Study)) from None
+    except StudyError as error:
+        raise StudyError(f"{error} ({where}).") from None
+
+
+def _sentences(error: ValidationError, where: str, model: Any) -> str:
+    """Pydantic's complaints, the most specific one per place, in our words."""
+    lines: dict[str, str] = {}
+    for item in error.errors():
+        parts = [str(p) for p in item["loc"] if not _is_branch(str(p))]
+        place = ".".join(parts)
+        lines.setdefault(_axis_place(parts), _sentence(item, place, model))
+    return "; ".join(f"{sentence} ({where})." for sentence in lines.values())
+
+
+def _is_branch(part: str) -> bool:
+    """Whether a part of pydantic's path names a branch of a union and not a key of the file."""
+    return part in {"int", "float", "Linspace", "Geomspace", "Arange", *MODELS, *ENSEMBLES, *KINDS} or part.startswith("list[")
+
+
+def _axis_place(parts: list[str]) -> str:
+    return ".".join(parts[:3]) if parts[:1] == ["sweeps"] else ".".join(parts)
+
+
+def _sentence(item: Any, place: str, model: Any) -> str:
+    kind, value = item["type"], item.get("input")
+    if kind == "extra_forbidden":
+        parent, _, key = place.rpartition(".")
+        return f"unknown key {key!r} in {parent or 'the study'}. {_did_you_mean(key, _known_keys(place, model))}"
+    if kind == "missing":
+        return f"key {place!r} is missing. Add it; config/README.md lists the keys"
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        tags = ", ".join(str(item["ctx"].get("expected_tags", "")).replace("'", "").split(", "))
+        return f"{place} must name one of {tags or 'the known kinds'}; got {_short(value)}"
+    if place.startswith("sweeps.") and place.count(".") >= 2:
+        return (
+            f"{place} must be a finite number, an increasing list of numbers, or {{linspace: [start, stop, number]}}, "
+            f"geomspace, arange; got {_short(value)}"
+        )
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{place}: {message[:1].lower()}{message[1:]}; got {_short(value)}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _known_keys(place: str, model: Any) -> list[str]:
+    """Keys that would have been allowed where this one stands."""
+    parts = place.split(".")
+    if parts[0] == "sweeps" and len(parts) == 3:
+        return list(Sweep.model_fields)
+    if parts[0] == "parameters":
+        return list(known_parameters())
+    if parts[0] == "stages" and len(parts) == 3 and parts[1] in STAGES:
+        return list(STAGES[parts[1]].Options.model_fields)
+    if parts[0] == "stages":
+        return list(STAGES)
+    rooms: dict[str, dict[str, Any]] = {"model": MODELS, "network": ENSEMBLES, "figures": KINDS}
+    if parts[0] in rooms and len(parts) > 1:
+        return [field for room in rooms[parts[0]].values() for field in room.Options.model_fields]
+    return list(model.model_fields)
+
+
+def _did_you_mean(key: str, known: Any) -> str:
+    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(list(known)[:20])}"
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """JSON schema of a study file, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}

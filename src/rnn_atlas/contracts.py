@@ -1,0 +1,240 @@
+"""The words all rooms share: parameters, points, tiles, variables, costs, results, and what an ensemble, a model and a
+stage are. Read this file first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from rnn_atlas.status import Status
+
+Floats = NDArray[np.float64]
+Number = int | float
+
+
+class Section(BaseModel):
+    """Base of every part of a study file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number that selects a network or a dynamics, and may therefore be swept. `low` is included unless `open_low`."""
+
+    name: str
+    default: Number | None
+    long_name: str
+    unit: str = "1"
+    low: float = -np.inf
+    high: float = np.inf
+    open_high: bool = False
+    is_integer: bool = False
+
+    def complaint(self, value: Number) -> str | None:
+        """What is wrong with this value, or None."""
+        bracket = ")" if self.open_high else "]"
+        allowed = f"{'an integer' if self.is_integer else 'a number'} in [{self.low:g}, {self.high:g}{bracket}"
+        if self.is_integer and value != int(value):
+            return allowed
+        if not self.low <= value <= self.high or (self.open_high and value == self.high):
+            return allowed
+        return None
+
+
+@dataclass(frozen=True)
+class NetworkIdentity:
+    """What selects a quenched network: the ensemble, its options, and its parameters by value, names in order."""
+
+    ensemble: str
+    options: str
+    parameters: tuple[tuple[str, Number], ...]
+
+    def __getitem__(self, name: str) -> Number:
+        return dict(self.parameters)[name]
+
+    @property
+    def N(self) -> int:
+        """Number of neurons."""
+        return int(self["N"])
+
+    @property
+    def realization(self) -> int:
+        """Number of the quenched draw."""
+        return int(self["realization"])
+
+
+@dataclass(frozen=True)
+class Point:
+    """One network and one set of dynamics parameters (none for a stage that depends on the network alone)."""
+
+    network: NetworkIdentity
+    dynamics: tuple[tuple[str, Number], ...]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The unit of computing, scheduling, storage and resume: one network x a block of dynamics points."""
+
+    network: NetworkIdentity
+    points: tuple[tuple[tuple[str, Number], ...], ...]
+
+    def column(self, name: str) -> Floats:
+        """(B,) values of one dynamics parameter."""
+        return np.array([dict(point)[name] for point in self.points], dtype=float)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One result. `dims` stand behind the grid; those in `per_network` have a length that depends on N or rank."""
+
+    name: str
+    long_name: str
+    unit: str
+    source: str
+    dims: tuple[str, ...] = ()
+    dtype: str = "f8"
+    per_network: bool = False
+    published: bool = True
+    flags: tuple[tuple[int, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a tile costs: `flops` of its products, `work` bytes at the peak, `stored` bytes written."""
+
+    flops: float
+    work: float
+    stored: float
+    column_steps: float = 0.0
+    columns: int = 0
+    elementwise: float = 0.0
+
+
+@dataclass(frozen=True)
+class TileResult:
+    """status (B,) and {variable: (B, ...)}; coordinates of the dims behind the grid; tracebacks of failed points."""
+
+    status: NDArray[np.int8]
+    values: Mapping[str, NDArray[Any]]
+    coordinates: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    errors: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Post-transient states (N, B) of the tile's points, the number of steps behind them, and their status (B,)."""
+
+    state: Floats
+    steps: int
+    status: NDArray[np.int8]
+
+
+class Ensemble(Protocol):
+    """A kind of random network. To add one: a file in `networks/` with a class like this, and its name in the registry."""
+
+    name: ClassVar[str]
+    parameters: ClassVar[tuple[Parameter, ...]]
+    Options: ClassVar[type[Section]]
+
+    @staticmethod
+    def build(identity: NetworkIdentity, options: Any, seed: int) -> "Network": ...
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network rebuilt from its identity: `random` (N, N) or None, structure M N^T / N as M (N, rank), N^T / N (rank, N)."""
+
+    N: int
+    random: Floats | None
+    left: Floats
+    right: Floats
+
+    def dense(self, gain: float = 1.0) -> Floats:
+        """Gain x random part + structure, (N, N)."""
+        structure = self.left @ self.right if self.left.shape[1] else np.zeros((self.N, self.N))
+        return structure if self.random is None else gain * self.random + structure
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """What a model makes of its parameters, per point (B,): one step of x is
+    leak x + weight (gain_out chi f(gain_in x) + structure + offset + spread z) + noise xi, or RK4 with the same drive.
+    """
+
+    gain_in: Floats
+    gain_out: Floats
+    leak: Floats
+    weight: Floats
+    offset: Floats
+    spread: Floats
+    noise: Floats
+
+
+class Model(Protocol):
+    """A dynamics. To add one: a file in `models/` with a class like this, and its name in the registry."""
+
+    name: ClassVar[str]
+    parameters: ClassVar[tuple[Parameter, ...]]
+    Options: ClassVar[type[Section]]
+    time_unit: ClassVar[Literal["step", "tau"]]
+    state_symbol: ClassVar[str]
+
+    @staticmethod
+    def coefficients(tile: Tile, options: Any) -> Coefficients: ...
+
+    @staticmethod
+    def step_length(options: Any) -> float: ...
+
+    @staticmethod
+    def method(options: Any) -> int: ...
+
+    @staticmethod
+    def jacobian(J: Floats, x: Floats, drive: Floats, coefficients: Coefficients, column: int, options: Any) -> Floats: ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage needs beside its tile: the model and ensemble with their options, the stage's options, the root seed."""
+
+    model: type[Model]
+    model_options: Any
+    ensemble: type[Ensemble]
+    ensemble_options: Any
+    options: Any
+    seed: int
+
+
+class Stage(Protocol):
+    """A pure function of a tile. To add one: a file in `stages/` with a class like this, and its name in the registry."""
+
+    name: ClassVar[str]
+    Options: ClassVar[type[Section]]
+    needs_dynamics: ClassVar[bool]
+    upstream: ClassVar[str | None]
+    code: ClassVar[tuple[str, ...]]
+
+    @staticmethod
+    def variables(context: Context) -> tuple[Variable, ...]: ...
+
+    @staticmethod
+    def cost(tile: Tile, context: Context) -> Cost: ...
+
+    @staticmethod
+    def width(network: NetworkIdentity, context: Context) -> int: ...
+
+    @staticmethod
+    def compute(tile: Tile, context: Context, upstream: Upstream | None) -> TileResult: ...
+
+
+__all__ = [
+    "Coefficients", "Context", "Cost", "Ensemble", "Floats", "Model", "Network", "NetworkIdentity", "Number",
+    "Parameter", "Point", "Section", "Stage", "Status", "Tile", "TileResult", "Upstream", "Variable",
+]  # fmt: skip

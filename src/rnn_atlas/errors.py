@@ -1,0 +1,13 @@
+"""What the caller can do wrong, told before anything is computed."""
+
+
+class AtlasError(Exception):
+    """Base of every error that rnn-atlas raises on purpose; the command line prints it as one sentence and exits with 2."""
+
+
+class StudyError(AtlasError):
+    """A study file says something that cannot be run."""
+
+
+class StoreError(AtlasError):
+    """Results on disk are missing, damaged, or of another study."""

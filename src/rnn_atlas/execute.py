@@ -1,0 +1,250 @@
+"""Runs a stage over its missing tiles, here or on a Dask cluster. The only place that catches a point's exception."""
+
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rnn_atlas import tiles
+from rnn_atlas.cluster import SERIAL, connect
+from rnn_atlas.config import Study, study_from
+from rnn_atlas.contracts import Context, Point, Tile, TileResult, Upstream
+from rnn_atlas.errors import StoreError
+from rnn_atlas.grid import distinct, sweep_points
+from rnn_atlas.grid import tiles as cut
+from rnn_atlas.identity import tile_ids
+from rnn_atlas.progress import Progress
+from rnn_atlas.provenance import stage_key
+from rnn_atlas.registry import STAGES
+from rnn_atlas.stages.simulation import Schedule
+from rnn_atlas.status import Status
+
+
+@dataclass(frozen=True)
+class Task:
+    """A tile on its way to a worker: identities only, nothing big. `states`: where the upstream stage left each point."""
+
+    study: str
+    stage: str
+    sweep: str
+    tile: Tile
+    directory: str
+    states: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What comes back of a finished task: the result itself is in its tile file."""
+
+    points: int
+    failed: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is still to do of a stage, and how many points are done."""
+
+    tasks: list[Task]
+    done: int
+    wanted: int
+
+
+def groups(study: Study, stage: str) -> dict[str, list[str]]:
+    """Sweeps by stage key: sweeps that measure with the same options share their points."""
+    out: dict[str, list[str]] = {}
+    for sweep in study.sweeps:
+        out.setdefault(stage_key(study, stage, sweep), []).append(sweep)
+    return out
+
+
+def wanted_points(study: Study, stage: str, sweeps: list[str]) -> dict[str, Point]:
+    """The distinct points of these sweeps, by name."""
+    dynamics = STAGES[stage].needs_dynamics
+    return distinct(point for sweep in sweeps for point in sweep_points(study, sweep, dynamics=dynamics))
+
+
+def missing(study: Study, stage: str, results: Path, *, retry: bool = False, width: int | None = None) -> Work:
+    """Tasks for the points that no tile file holds; with retry, also for those that failed."""
+    content = study.model_dump_json(exclude_unset=True)
+    tasks: list[Task] = []
+    done = wanted = 0
+    for key, sweeps in groups(study, stage).items():
+        directory = tiles.folder(results, stage, key)
+        held = tiles.index(directory)
+        points = wanted_points(study, stage, sweeps)
+        finished = {name for name in points if name in held and not (retry and held[name].status == Status.ERROR)}
+        wanted, done = wanted + len(points), done + len(finished)
+        context = study.context(stage, sweeps[0])
+        todo = [point for name, point in points.items() if name not in finished]
+        upstream = _upstream_places(study, stage, sweeps, results)
+        for tile in cut(todo, lambda network, context=context: width or STAGES[stage].width(network, context)):  # type: ignore[misc]
+            states = tuple(upstream[name] for name in tile_ids(tile)) if upstream is not None else ()
+            tasks.append(Task(content, stage, sweeps[0], tile, str(directory), states))
+    return Work(tasks, done, wanted)
+
+
+def _upstream_places(study: Study, stage: str, sweeps: list[str], results: Path) -> dict[str, tuple[str, int]] | None:
+    """Where the states of all wanted points are. A point whose upstream failed gets an empty file name."""
+    source = STAGES[stage].upstream
+    if source is None:
+        return None
+    places: dict[str, tuple[str, int]] = {}
+    for sweep in sweeps:
+        held = tiles.index(tiles.folder(results, source, stage_key(study, source, sweep)))
+        for name in distinct(sweep_points(study, sweep, dynamics=True)):
+            if name not in held:
+                raise StoreError(f"stage {stage} starts from the results of {source}, which are incomplete. Run {source} first")
+            place = held[name]
+            places[name] = ("" if place.status == Status.ERROR else str(place.file), place.row)
+    return places
+
+
+def run_stage(
+    study: Study,
+    stage: str,
+    results: Path,
+    *,
+    cluster: str = SERIAL,
+    workers: int = 1,
+    retry: bool = False,
+    width: int | None = None,
+) -> Work:
+    """Computes what is missing of a stage and leaves it in tile files; what was done before stays untouched.
+
+    retry: also the points that failed. width: points per tile, if not the stage's own choice. Returns what was to do.
+    """
+    work = missing(study, stage, results, retry=retry, width=width)
+    with Progress(stage, len(work.tasks), results / "logs" / f"{stage}.jsonl") as progress:
+        for report in _execute(work.tasks, cluster, workers):
+            progress.advance(report.points, report.failed, report.seconds)
+    return work
+
+
+def _execute(tasks: list[Task], cluster: str, workers: int) -> Iterator[Report]:
+    if not tasks:
+        return
+    if cluster == SERIAL:
+        yield from map(compute_task, tasks)
+        return
+    from distributed import as_completed
+
+    # NOTE: workers that all compile at once have crashed and at best do it twice; one task here fills the kernel cache.
+    yield compute_task(tasks[0])
+    with connect(cluster, workers) as client:
+        futures = {future: task for task, future in _submitted(client, tasks[1:])}
+        for future in as_completed(list(futures)):
+            yield _collected(future, futures.pop(future))
+            future.release()
+
+
+def _submitted(client: Any, tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
+    tasks = list(tasks)
+    return zip(tasks, client.map(compute_task, tasks, pure=False, key="tile"), strict=True)
+
+
+def _collected(future: Any, task: Task) -> Report:
+    """The report of a finished future. A task whose worker died again and again becomes a failed tile."""
+    from distributed import KilledWorker
+
+    try:
+        report: Report = future.result()
+    except KilledWorker as error:
+        reason = f"the worker died while computing this tile, {error}"
+        result = _failed(task.tile, reason)
+        tiles.write(Path(task.directory), task.tile, result)
+        return Report(len(task.tile), len(task.tile), 0.0)
+    return report
+
+
+def compute_task(task: Task) -> Report:
+    """Computes one tile and stores it: what a worker does."""
+    pin_threads()
+    start = time.perf_counter()
+    study = _study(task.study)
+    result = _compute(task, study)
+    tiles.write(Path(task.directory), task.tile, result)
+    failed = int(np.sum(result.status == Status.ERROR))
+    return Report(len(task.tile), failed, time.perf_counter() - start)
+
+
+@lru_cache(maxsize=4)
+def _study(content: str) -> Study:
+    import json
+
+    return study_from(json.loads(content))
+
+
+@cache
+def pin_threads() -> None:
+    """One thread for BLAS, for good: two are slower on these matrices, and change the bits of an eigenvalue."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1)
+
+
+def _compute(task: Task, study: Study) -> TileResult:
+    """The tile as a whole; if that fails, point by point, so that one bad point does not take its neighbours along."""
+    context = study.context(task.stage, task.sweep)
+    try:
+        return _attempt(task, study, context, list(range(len(task.tile))))
+    except Exception:
+        if len(task.tile) == 1:
+            return _failed(task.tile, traceback.format_exc())
+    parts = []
+    for row in range(len(task.tile)):
+        try:
+            parts.append(_attempt(task, study, context, [row]))
+        except Exception:
+            parts.append(_failed(_part(task.tile, [row]), traceback.format_exc()))
+    return _joined(parts)
+
+
+def _part(tile: Tile, rows: list[int]) -> Tile:
+    return Tile(tile.network, tuple(tile.points[row] for row in rows))
+
+
+def _attempt(task: Task, study: Study, context: Context, rows: list[int]) -> TileResult:
+    stage = STAGES[task.stage]
+    upstream = _states(task, study, rows) if stage.upstream else None
+    return stage.compute(_part(task.tile, rows), context, upstream)
+
+
+def _states(task: Task, study: Study, rows: list[int]) -> Upstream:
+    """The upstream states (N, B) of these rows, read from the tile files that hold them."""
+    source = STAGES[task.stage].upstream
+    assert source is not None
+    opened: dict[str, dict[str, Any]] = {}
+    columns, status = [], []
+    for row in rows:
+        file, place = task.states[row]
+        if not file:
+            raise StoreError(f"stage {source} failed at this point. `rnn-atlas resume` tries both again")
+        if file not in opened:
+            opened[file] = tiles.read(Path(file), ["value.final_state", "status"])
+        columns.append(opened[file]["value.final_state"][place])
+        status.append(opened[file]["status"][place])
+    steps = Schedule.of(study.context(source, task.sweep)).steps
+    return Upstream(np.stack(columns, axis=1), steps, np.array(status, np.int8))
+
+
+def _failed(tile: Tile, reason: str) -> TileResult:
+    status = np.full(len(tile), Status.ERROR, np.int8)
+    return TileResult(status, {}, {}, dict.fromkeys(range(len(tile)), reason))
+
+
+def _joined(parts: list[TileResult]) -> TileResult:
+    """One result of single points' results; the values of failed points are NaN (0 for integers)."""
+    good = [part for part in parts if part.values]
+    values = {}
+    for name in good[0].values if good else ():
+        shape, dtype = good[0].values[name].shape[1:], good[0].values[name].dtype
+        blank = np.zeros(shape, dtype) if dtype.kind in "iu" else np.full(shape, np.nan, dtype)
+        values[name] = np.stack([part.values[name][0] if part.values else blank for part in parts])
+    errors = {row: part.errors[0] for row, part in enumerate(parts) if part.errors}
+    return TileResult(np.concatenate([part.status for part in parts]), values, good[0].coordinates if good else {}, errors)

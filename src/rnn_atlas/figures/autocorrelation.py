@@ -1,0 +1,34 @@
+"""Delta(tau), the neuron-averaged autocovariance, along one axis, with the spread over realizations."""
+
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from rnn_atlas.atlas import Atlas
+from rnn_atlas.figures.style import WIDTH, axis_label, colors, held, label, note_failures, spread
+
+
+def draw(atlas: Atlas, options: Any) -> Figure:
+    """Lines: averages over realizations; bands: their standard deviation. At most seven curves, evenly chosen."""
+    dataset = held(atlas[options.sweep], options.select)
+    values = dataset.autocorrelation.load()
+    figure = Figure(figsize=(WIDTH * 1.35, WIDTH * 0.75))
+    ax = figure.subplots()
+    chosen = spread(values[options.curves].values, 7)
+    for curve, color in zip(chosen, colors(len(chosen)), strict=True):
+        along = values.sel({options.curves: curve})
+        mean = along.mean("realization").values
+        deviation = along.std("realization", ddof=1 if along.sizes["realization"] > 1 else 0).values
+        ax.fill_between(values.lag.values, mean - deviation, mean + deviation, color=color, alpha=0.15, linewidth=0)
+        ax.plot(values.lag.values, mean, color=color, label=f"{curve:.3g}")
+    ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
+    lag = label(dataset, "lag").replace("lag", r"lag $\tau'$")
+    ax.set(xlabel=lag, ylabel=r"autocovariance $\Delta(\tau')$")
+    ax.legend(
+        title=f"{axis_label(options.curves)}\n(band: s.d. of\n{values.sizes['realization']} networks)",
+        title_fontsize=7,
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
+    )
+    note_failures(ax, dataset, "simulation")
+    return figure

@@ -1,0 +1,131 @@
+"""The kinds of figures a study may ask for, with their options. The drawing itself is in the file of the same name."""
+
+from importlib import import_module
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from rnn_atlas.contracts import Section
+
+
+class FigureOptions(Section):
+    """What every figure needs: the sweep it shows."""
+
+    stages: ClassVar[tuple[str, ...]] = ()
+
+    sweep: str = Field(description="The sweep the figure shows.")
+    select: dict[str, float] = Field(default_factory=dict, description="Values of axes that are held fixed.")
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Axes of the sweep that the figure spreads out; all others but the realization must be selected."""
+        return ()
+
+
+class HeatMap:
+    """A variable over two axes, averaged over realizations."""
+
+    class Options(FigureOptions):
+        """Options of a heat map."""
+
+        stages: ClassVar[tuple[str, ...]] = ("lyapunov",)
+        x: str = Field(description="Horizontal axis.")
+        y: str = Field(description="Vertical axis.")
+        variable: Literal["lambda_max", "kaplan_yorke_dimension", "entropy"] = Field("lambda_max", description="What is shown.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.x, self.y)
+
+
+class SizeCurves:
+    """lambda_max along one axis, one curve per value of another, with the spread over realizations."""
+
+    class Options(FigureOptions):
+        """Options of the curves."""
+
+        stages: ClassVar[tuple[str, ...]] = ("lyapunov",)
+        x: str = Field("g", description="Horizontal axis.")
+        curves: str = Field("N", description="One curve per value of this axis.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.x, self.curves)
+
+
+class Eigenvalues:
+    """Eigenvalues of the couplings in the complex plane, with the circle of the circular law."""
+
+    class Options(FigureOptions):
+        """Options of the eigenvalues."""
+
+        stages: ClassVar[tuple[str, ...]] = ("networks",)
+        panels: Literal["N", "rank"] = Field("N", description="One panel per value of this axis; the largest N otherwise.")
+        gain: float = Field(1.0, gt=0, description="Eigenvalues of gain x J are shown, with the circle of that radius.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return ("N", "rank")
+
+
+class Autocorrelation:
+    """Delta(tau) along one axis, with the spread over realizations."""
+
+    class Options(FigureOptions):
+        """Options of the autocorrelations."""
+
+        stages: ClassVar[tuple[str, ...]] = ("simulation",)
+        curves: str = Field("g", description="One curve per value of this axis.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.curves,)
+
+
+class ActivityStrips:
+    """m(t) = (1/N) sum f(x_j) of one network, a strip per value of one axis: the route to chaos."""
+
+    class Options(FigureOptions):
+        """Options of the strips."""
+
+        stages: ClassVar[tuple[str, ...]] = ("simulation",)
+        strips: str = Field("g", description="One strip per value of this axis, from below.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.strips,)
+
+
+class LyapunovSpectra:
+    """Lyapunov exponents against their rank, one curve per value of one axis."""
+
+    class Options(FigureOptions):
+        """Options of the spectra."""
+
+        stages: ClassVar[tuple[str, ...]] = ("lyapunov",)
+        curves: str = Field("g", description="One curve per value of this axis; one panel per N.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.curves, "N")
+
+
+KINDS: dict[str, Any] = {
+    "heat_map": HeatMap,
+    "size_curves": SizeCurves,
+    "eigenvalues": Eigenvalues,
+    "autocorrelation": Autocorrelation,
+    "activity_strips": ActivityStrips,
+    "lyapunov_spectra": LyapunovSpectra,
+}
+
+
+def drawer(kind: str) -> Any:
+    """The module that draws this kind: it has draw(atlas, options) -> Figure."""
+    return import_module(f"rnn_atlas.figures.{kind}")

@@ -1,0 +1,85 @@
+"""The rate flow x' = -x + g chi phi(x) + M (N^T phi(x)) / N + eta, in units of tau (Sompolinsky et al. 1988).
+
+The gain multiplies the random part only (Mastrogiuseppe & Ostojic 2018). eta is quenched with variance D; white noise
+has <xi(t) xi(t')> = 2 s^2 delta(t - t') and needs an integrator that knows it.
+"""
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from rnn_atlas.contracts import Coefficients, Floats, Parameter, Section, Tile
+from rnn_atlas.kernels.step import AFFINE
+from rnn_atlas.kernels.step import RK4 as RK4_METHOD
+from rnn_atlas.models.snt import GAIN, INITIAL, TRANSFER, Transfer
+from rnn_atlas.models.transfer import slope, value
+
+
+class Rate:
+    """The rate flow with quenched input and white noise. Time unit: tau."""
+
+    name: ClassVar[str] = "rate"
+    time_unit: ClassVar[Literal["step", "tau"]] = "tau"
+    state_symbol: ClassVar[str] = "x"
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        GAIN,
+        Parameter("D", 0.0, "variance of the quenched input", low=0.0),
+        Parameter("white_noise", 0.0, "amplitude s of the white noise, <xi xi> = 2 s^2 delta", low=0.0),
+        INITIAL,
+    )
+
+    class Options(Section):
+        """Options of the `rate` model."""
+
+        transfer: Transfer = TRANSFER
+        integrator: Literal["rk4", "euler", "exponential_euler"] = Field("rk4", description="Time stepping.")
+        dt: float = Field(0.1, gt=0.0, le=1.0, description="Step in units of tau.")
+
+        @model_validator(mode="after")
+        def _euler_step(self) -> "Rate.Options":
+            if self.integrator == "euler" and self.dt >= 1.0:
+                raise ValueError("an Euler step must be below 1 tau; take a smaller dt")
+            return self
+
+    @staticmethod
+    def method(options: Options) -> int:
+        """The kernel's step for this integrator."""
+        return RK4_METHOD if options.integrator == "rk4" else AFFINE
+
+    @staticmethod
+    def step_length(options: Options) -> float:
+        """Dt in units of tau."""
+        return float(options.dt)
+
+    @staticmethod
+    def coefficients(tile: Tile, options: Options) -> Coefficients:
+        """Euler: leak 1 - dt, weight dt. Exponential Euler: leak e^-dt, weight 1 - e^-dt, exact white noise. RK4: the drive."""
+        dt, one = options.dt, np.ones(len(tile))
+        s, zero = tile.column("white_noise"), np.zeros(len(tile))
+        if options.integrator == "exponential_euler":
+            leak, weight, noise = np.exp(-dt) * one, -np.expm1(-dt) * one, s * np.sqrt(-np.expm1(-2.0 * dt))
+        else:
+            leak, weight, noise = (1.0 - dt) * one, dt * one, s * np.sqrt(2.0 * dt)
+        return Coefficients(one, tile.column("g"), leak, weight, zero, np.sqrt(tile.column("D")), noise)
+
+    @staticmethod
+    def jacobian(J: Floats, x: Floats, drive: Floats, coefficients: Coefficients, column: int, options: Options) -> Floats:
+        """The derivative (N, N) of one step of the integrator at x (N,); J carries the gain already."""
+        dt, unit = options.dt, np.eye(x.size)
+        if options.integrator != "rk4":
+            step = coefficients.leak[column] * unit + coefficients.weight[column] * (J * slope(options.transfer, x))
+            return np.asarray(step)
+        return _rk4_jacobian(J, x, drive, dt, options.transfer)
+
+
+def _rk4_jacobian(J: Floats, x: Floats, drive: Floats, dt: float, transfer: str) -> Floats:
+    unit = np.eye(x.size)
+    y, frame = x, unit
+    total = np.zeros_like(unit)
+    for share, ahead in ((1.0, dt / 2), (2.0, dt / 2), (2.0, dt), (1.0, 0.0)):
+        rate = (J * slope(transfer, y) - unit) @ frame
+        velocity = J @ value(transfer, y) - y + drive
+        total += share * rate
+        frame, y = unit + ahead * rate, x + ahead * velocity
+    return unit + dt / 6.0 * total

@@ -1,0 +1,1 @@
+"""Ensembles of random networks, one file each, and how their matrices are drawn."""

@@ -1,0 +1,29 @@
+"""Gaussian matrices drawn from their identity: the same bits on every machine, whatever is drawn beside them."""
+
+import numpy as np
+
+from rnn_atlas.contracts import Floats, NetworkIdentity
+from rnn_atlas.identity import stream
+
+_ROWS_PER_STREAM = 64
+
+
+def standard_normal_matrix(identity: NetworkIdentity, seed: int) -> Floats:
+    """(N, N) independent standard normals, in row blocks that each have a stream of their own."""
+    N = identity.N
+    matrix = np.empty((N, N))
+    for block, start in enumerate(range(0, N, _ROWS_PER_STREAM)):
+        stop = min(start + _ROWS_PER_STREAM, N)
+        stream(seed, "coupling", identity, block).standard_normal(out=matrix[start:stop])
+    return matrix
+
+
+def gaussian_matrix(identity: NetworkIdentity, seed: int, *, autapses: bool) -> Floats:
+    """J (N, N) with mean J_mean / N and variance J_std^2 / N; the diagonal set to 0 without autapses."""
+    N = identity.N
+    J = standard_normal_matrix(identity, seed)
+    J *= float(identity["J_std"]) / np.sqrt(N)
+    J += float(identity["J_mean"]) / N
+    if not autapses:
+        np.fill_diagonal(J, 0.0)
+    return J

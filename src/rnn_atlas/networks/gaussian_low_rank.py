@@ -1,0 +1,61 @@
+"""Random couplings plus a structure of low rank, J = chi + (1/N) sum_k m_k n_k^T (Mastrogiuseppe & Ostojic 2018).
+
+m_k has standard normal entries and n_k = overlap_k m_k + sqrt(strength_k^2 - overlap_k^2) z_k, so that in the limit of
+large N the term k has 2-norm `strength` and, alone, the one non-zero eigenvalue `overlap`.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from rnn_atlas.contracts import Floats, Network, NetworkIdentity, Parameter, Section
+from rnn_atlas.identity import stream
+from rnn_atlas.networks.draw import gaussian_matrix
+from rnn_atlas.networks.gaussian import J_MEAN, J_STD, N
+
+RANK = Parameter("rank", 1, "rank of the structure; 0: none", low=0, high=64, is_integer=True)
+
+
+class GaussianLowRank:
+    """The `gaussian` ensemble plus the first `rank` of the listed rank-one terms; J_std = 0 is the pure low-rank network."""
+
+    name: ClassVar[str] = "gaussian_low_rank"
+    parameters: ClassVar[tuple[Parameter, ...]] = (N, RANK, J_MEAN, J_STD)
+
+    class Options(Section):
+        """Options of the `gaussian_low_rank` ensemble."""
+
+        strengths: tuple[float, ...] = Field(description="2-norm of each rank-one term, in the limit of large N.")
+        overlaps: tuple[float, ...] = Field(description="m.n / N of each term: its eigenvalue when it stands alone.")
+        autapses: bool = Field(True, description="Keep the diagonal of the random part; false removes it.")
+
+        @model_validator(mode="after")
+        def _consistent(self) -> "GaussianLowRank.Options":
+            if len(self.strengths) != len(self.overlaps):
+                raise ValueError(
+                    f"strengths and overlaps must be equally long; got {len(self.strengths)} and {len(self.overlaps)}"
+                )
+            for strength, overlap in zip(self.strengths, self.overlaps, strict=True):
+                if abs(overlap) > strength:
+                    raise ValueError(f"|overlap| must not exceed its strength; got overlap {overlap}, strength {strength}")
+            return self
+
+    @staticmethod
+    def build(identity: NetworkIdentity, options: Options, seed: int) -> Network:
+        """J from its identity; never formed when the network is purely low-rank."""
+        left, right = _structure(identity, options, seed)
+        if identity["J_std"] == 0 and identity["J_mean"] == 0:
+            return Network(identity.N, None, left, right)
+        return Network(identity.N, gaussian_matrix(identity, seed, autapses=options.autapses), left, right)
+
+
+def _structure(identity: NetworkIdentity, options: GaussianLowRank.Options, seed: int) -> tuple[Floats, Floats]:
+    rank, size = int(identity["rank"]), identity.N
+    left, right = np.empty((size, rank)), np.empty((rank, size))
+    for k in range(rank):
+        m, z = stream(seed, "structure", identity, k).standard_normal((2, size))
+        strength, overlap = options.strengths[k], options.overlaps[k]
+        left[:, k] = m
+        right[k] = (overlap * m + np.sqrt(strength**2 - overlap**2) * z) / size
+    return left, right

@@ -1,0 +1,116 @@
+"""What a study costs before it runs: points, tiles, flops, memory, disk, time here. Refuses what cannot fit."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from rnn_atlas import tiles
+from rnn_atlas.calibrate import Machine
+from rnn_atlas.config import Study
+from rnn_atlas.contracts import Context, Cost, Tile
+from rnn_atlas.errors import AtlasError
+from rnn_atlas.execute import groups, wanted_points
+from rnn_atlas.grid import tiles as cut
+from rnn_atlas.registry import STAGES
+from rnn_atlas.status import Status
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """A stage's share of the plan. Time: one worker's seconds for what is still to do."""
+
+    stage: str
+    points: int
+    done: int
+    failed: int
+    tiles: int
+    flops: float
+    memory: float
+    disk: float
+    seconds: float
+
+
+def plan_stage(study: Study, stage: str, results: Path, machine: Machine | None, width: int | None = None) -> StagePlan:
+    """The plan of one stage; without a machine no time is forecast (0)."""
+    points = done = failed = count = 0
+    flops = memory = disk = seconds = 0.0
+    for key, sweeps in groups(study, stage).items():
+        context = study.context(stage, sweeps[0])
+        wanted = wanted_points(study, stage, sweeps)
+        held = {n: p for n, p in tiles.index(tiles.folder(results, stage, key)).items() if n in wanted}
+        todo = [point for name, point in wanted.items() if name not in held]
+        points, done = points + len(wanted), done + len(held)
+        failed += sum(place.status == Status.ERROR for place in held.values())
+        for tile in cut(todo, lambda network, context=context: width or STAGES[stage].width(network, context)):  # type: ignore[misc]
+            cost = STAGES[stage].cost(tile, context)
+            count, flops, disk = count + 1, flops + cost.flops, disk + cost.stored
+            memory = max(memory, cost.work)
+            seconds += _seconds(tile, cost, context, machine) if machine is not None else 0.0
+    return StagePlan(stage, points, done, failed, count, flops, memory, disk, seconds)
+
+
+def _seconds(tile: Tile, cost: Cost, context: Context, machine: Machine) -> float:
+    """Kernel time at the measured speed of this N and this many columns, and what stands beside it."""
+    N = tile.network.N
+    total = machine.tile_overhead() + cost.elementwise / machine.orthonormalization_flops()
+    if cost.column_steps:
+        per_step = machine.column_step(N, cost.columns) if cost.flops >= cost.column_steps * N * N else 2e-8 * N
+        return total + cost.column_steps * per_step
+    return total + cost.flops / machine.eigen_flops()
+
+
+def refuse_what_cannot_fit(plans: list[StagePlan], results: Path, workers: int) -> None:
+    """AtlasError if a tile needs more memory than a worker's share, or the results more disk than is free."""
+    share = psutil.virtual_memory().total / max(workers, 1)
+    for entry in plans:
+        if entry.memory > 0.9 * share:
+            raise AtlasError(
+                f"a tile of stage {entry.stage} needs {size(entry.memory)} and a worker has {size(share)} of memory "
+                f"({workers} workers). Take fewer workers, a smaller N, or a shorter recording"
+            )
+    existing = next(parent for parent in (results, *results.absolute().parents) if parent.exists())
+    free, needed = shutil.disk_usage(existing).free, 2 * sum(entry.disk for entry in plans)
+    if needed > free:
+        raise AtlasError(f"the results need {size(needed)} of disk and {size(free)} are free under {existing}. Make room")
+
+
+def table(plans: list[StagePlan], workers: int) -> str:
+    """The plan as text."""
+    head = ("stage", "points", "done", "failed", "tiles to do", "flops", "memory/worker", "disk", "time here")
+    rows: list[tuple[str, ...]] = [head]
+    for p in plans:
+        rows.append((
+            p.stage, f"{p.points:,}", f"{p.done:,}", f"{p.failed:,}", f"{p.tiles:,}", f"{p.flops:.2g}", size(p.memory),
+            size(p.disk), duration(p.seconds / workers),
+        ))  # fmt: skip
+    total = sum(p.seconds for p in plans)
+    lines = aligned(rows)
+    return f"{lines}\n{duration(total / workers)} with {workers} worker(s), {total / 3600:.2g} core-hours in all"
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows of cells as text, columns aligned: the first to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    )
+
+
+def size(count: float) -> str:
+    """Bytes for people."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.3g} {unit}"
+        count /= 1024
+    return f"{count:.3g} TiB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    if seconds < 120:
+        return f"{seconds:.2g} s"
+    return f"{seconds / 60:.2g} min" if seconds < 7200 else f"{seconds / 3600:.2g} h"

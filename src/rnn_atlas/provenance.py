@@ -1,0 +1,73 @@
+"""What a result depends on, as digests: the kernel code (its tokens, not its comments), the stage key, the data."""
+
+import hashlib
+import io
+import sys
+import tokenize
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnn_atlas.config import Study
+from rnn_atlas.identity import digest
+from rnn_atlas.registry import STAGES
+
+PACKAGE = Path(__file__).parent
+_IGNORED = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.NEWLINE, tokenize.ENDMARKER}
+
+
+def code_tokens(source: str) -> str:
+    """The program text without comments, docstrings and layout: what changes when its numbers may change."""
+    out: list[str] = []
+    at_start_of_line = True
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.STRING and at_start_of_line:
+            continue
+        if token.type in (tokenize.INDENT, tokenize.DEDENT):
+            out.append("<" if token.type == tokenize.INDENT else ">")
+        elif token.type not in _IGNORED:
+            out.append(token.string)
+        elif token.type == tokenize.NEWLINE:
+            out.append(";")
+        at_start_of_line = token.type in _IGNORED | {tokenize.INDENT, tokenize.DEDENT}
+    return "".join("".join(out).split())
+
+
+@cache
+def code_digest(parts: tuple[str, ...]) -> str:
+    """Digest of the code in these files and folders of the package."""
+    files: list[Path] = []
+    for part in parts:
+        path = PACKAGE / part
+        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    return digest([[str(file.relative_to(PACKAGE)), code_tokens(file.read_text())] for file in files])
+
+
+def stage_key(study: Study, stage: str, sweep: str) -> str:
+    """Names what a stage's numbers depend on beside the points: options, model, seed, code, and the stage upstream."""
+    context = study.context(stage, sweep)
+    entry = STAGES[stage]
+    upstream = stage_key(study, entry.upstream, sweep) if entry.upstream else ""
+    model = context.model_options.model_dump(mode="json") if entry.needs_dynamics else {}
+    return digest(stage, context.options.model_dump(mode="json"), model, study.seed, code_digest(entry.code), upstream, size=8)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computes and stores."""
+    names = ("rnn-atlas", "numpy", "scipy", "numba", "xarray", "zarr", "dask", "snakemake")
+    return {"python": ".".join(map(str, sys.version_info[:3]))} | {name: version(name) for name in names}
+
+
+def array_digest(array: NDArray[Any]) -> bytes:
+    """SHA-256 of an array's dtype, shape and values, all NaN alike and -0 like 0."""
+    array = np.ascontiguousarray(array)
+    if array.dtype.kind in "fc":
+        array = array + np.zeros((), array.dtype)
+        parts = array.view(array.real.dtype)
+        parts[np.isnan(parts)] = np.nan
+    head = f"{array.dtype.str}{array.shape}".encode()
+    return hashlib.sha256(head + array.tobytes()).digest()

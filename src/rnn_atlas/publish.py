@@ -1,0 +1,232 @@
+"""From tile files to the labelled dataset of a stage: one zarr group per sweep, sorted, compact, written aside and renamed."""
+
+import shutil
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.errors import ZarrUserWarning
+
+from rnn_atlas import tiles
+from rnn_atlas.config import Study
+from rnn_atlas.contracts import Number, Point, Variable
+from rnn_atlas.errors import StoreError
+from rnn_atlas.grid import network_names, sweep_points
+from rnn_atlas.identity import point_id
+from rnn_atlas.provenance import array_digest, stage_key
+from rnn_atlas.registry import REALIZATION, STAGES
+from rnn_atlas.status import Status
+
+LARGEST_CHUNK = 16 * 2**20
+FLAGS = tuple((int(s), s.name.lower()) for s in Status)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the receipt says of a published stage: the digest of its values and its points per status and sweep."""
+
+    digest: str
+    counts: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """A sweep's dataset axes for one stage: dims in order, fixed values, and where each point's numbers are."""
+
+    dims: dict[str, NDArray[Any]]
+    fixed: dict[str, Number]
+    places: list[tiles.Place | None]
+    points: list[Point]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(len(v) for v in self.dims.values())
+
+
+def path_of(results: Path, stage: str) -> Path:
+    """The published dataset of a stage."""
+    return results / f"{stage}.zarr"
+
+
+def publish(study: Study, stage: str, results: Path) -> Published:
+    """Writes results/<stage>.zarr from the tile files and returns its digest. Verifies every tile file's checksum."""
+    final = path_of(results, stage)
+    aside = final.with_name(f".{final.name}.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    root = zarr.open_group(aside, mode="w", zarr_format=3)
+    root.attrs.update({"study": study.study, "title": study.title, "stage": stage})
+    digests, counts, verified = [], {}, set()
+    for sweep in study.sweeps:
+        grid = _grid(study, stage, sweep, results)
+        for place in grid.places:
+            if place is not None and place.file not in verified:
+                tiles.read(place.file)
+                verified.add(place.file)
+        status = np.array([Status.NOT_RUN if p is None else p.status for p in grid.places], np.int8)
+        counts[sweep] = {s.name: int(np.sum(status == s)) for s in Status if np.any(status == s)}
+        digests += [f"{sweep}/{name}:{value}" for name, value in _write_sweep(root, study, stage, sweep, grid, status)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZarrUserWarning)  # consolidated metadata is no part of zarr v3 yet
+        zarr.consolidate_metadata(aside)
+    _replace(aside, final)
+    return Published(array_digest(np.frombuffer("\n".join(digests).encode(), np.uint8)).hex(), counts)
+
+
+def _replace(aside: Path, final: Path) -> None:
+    """Renames aside to final. Between the two renames a reader may find nothing for an instant, never a half."""
+    old = final.with_name(f".{final.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        final.rename(old)
+    aside.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _grid(study: Study, stage: str, sweep: str, results: Path) -> _Grid:
+    axes = study.axes(sweep)
+    if not STAGES[stage].needs_dynamics:
+        axes = {name: axes[name] for name in network_names(study)}
+    swept = study.swept(sweep)
+    held = tiles.index(tiles.folder(results, stage, stage_key(study, stage, sweep)))
+    points = list(sweep_points(study, sweep, dynamics=STAGES[stage].needs_dynamics))
+    return _Grid(
+        {name: np.array(values) for name, values in axes.items() if name in swept},
+        {name: values[0] for name, values in axes.items() if name not in swept},
+        [held.get(point_id(point)) for point in points],
+        points,
+    )
+
+
+def _write_sweep(
+    root: zarr.Group, study: Study, stage: str, sweep: str, grid: _Grid, status: NDArray[np.int8]
+) -> Iterator[tuple[str, str]]:
+    """Writes one sweep's group and yields (name, digest) of every array in it."""
+    group = root.create_group(sweep)
+    variables = STAGES[stage].variables(study.context(stage, sweep))
+    flag = Variable(f"status_{stage}", f"status of the {stage} stage", "1", "rnn-atlas", dtype="i1", flags=FLAGS)
+    yield from _write_axes(group, study, grid.dims, grid.fixed)
+    yield _write(group, flag, list(grid.dims), status.reshape(grid.shape))
+    coordinates = _tile_coordinates(grid.places)
+    for variable in variables:
+        if variable.published and not variable.per_network:
+            block = _gather(variable, grid.places, coordinates).reshape(*grid.shape, *_extra(variable, grid, coordinates))
+            yield _write(group, variable, [*grid.dims, *variable.dims], block)
+    yield from _write_coordinates(group, [v for v in variables if not v.per_network and v.published], coordinates, study, stage)
+    ragged = [v for v in variables if v.per_network and v.published]
+    if ragged:
+        yield from _write_per_network(group, study, grid, ragged)
+
+
+def _extra(variable: Variable, grid: _Grid, coordinates: dict[str, NDArray[Any]]) -> tuple[int, ...]:
+    return tuple(len(coordinates.get(dim, ())) for dim in variable.dims)
+
+
+def _write_per_network(group: zarr.Group, study: Study, grid: _Grid, variables: list[Variable]) -> Iterator[tuple[str, str]]:
+    """Arrays whose length depends on N stand in one subgroup per N, without the N axis."""
+    dims = {name: values for name, values in grid.dims.items() if name != "N"}
+    shape = tuple(len(v) for v in dims.values())
+    for N in sorted({point.network.N for point in grid.points}):
+        sub = group.create_group(f"N={N}")
+        rows = [i for i, point in enumerate(grid.points) if point.network.N == N]
+        places = [grid.places[i] for i in rows]
+        yield from ((f"N={N}/{name}", value) for name, value in _write_axes(sub, study, dims, {**grid.fixed, "N": N}))
+        for variable in variables:
+            block = _gather(variable, places, {})
+            name, value = _write(sub, variable, [*dims, *variable.dims], block.reshape(*shape, *block.shape[1:]))
+            yield f"N={N}/{name}", value
+
+
+def _tile_coordinates(places: list[tiles.Place | None]) -> dict[str, NDArray[Any]]:
+    """Coordinates behind the grid, as long as the longest tile has them."""
+    longest: dict[str, NDArray[Any]] = {}
+    for file in sorted({place.file for place in places if place is not None}):
+        with np.load(file) as archive:
+            for member in archive.files:
+                kind, _, name = member.partition(".")
+                if kind == "coordinate" and len(archive[member]) > len(longest.get(name, ())):
+                    longest[name] = archive[member]
+    return longest
+
+
+def _gather(variable: Variable, places: list[tiles.Place | None], coordinates: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """(points, ...) values of one variable: each tile file opened once; NaN (0 for integers) where there is none."""
+    rows: dict[Path, list[tuple[int, int]]] = {}
+    for i, place in enumerate(places):
+        if place is not None and place.status != Status.ERROR:
+            rows.setdefault(place.file, []).append((i, place.row))
+    blocks = {file: tiles.read(file, [f"value.{variable.name}"])[f"value.{variable.name}"] for file in rows}
+    lengths = [block.shape[1:] for block in blocks.values()] + [tuple(len(coordinates.get(d, ())) for d in variable.dims)]
+    shape = tuple(max(sizes) for sizes in zip(*lengths, strict=True)) if variable.dims else ()
+    blank = 0 if variable.dtype.startswith(("i", "u")) else np.nan
+    out = np.full((len(places), *shape), blank, np.dtype(variable.dtype))
+    for file, pairs in rows.items():
+        inside: Any = tuple(slice(n) for n in blocks[file].shape[1:])
+        for i, row in pairs:
+            out[(i, *inside)] = blocks[file][row]
+    return out
+
+
+def _write_axes(
+    group: zarr.Group, study: Study, dims: dict[str, NDArray[Any]], fixed: dict[str, Number]
+) -> Iterator[tuple[str, str]]:
+    known = {p.name: p for p in (*study.known_parameters, REALIZATION)}
+    for name, values in [*dims.items(), *((n, np.array(v)) for n, v in fixed.items())]:
+        parameter = known[name]
+        kind = "i8" if parameter.is_integer else "f8"
+        axis = Variable(name, parameter.long_name, parameter.unit, "the study file", dtype=kind)
+        yield _write(group, axis, [name] if values.ndim else [], values.astype(kind))
+    group.attrs["coordinates"] = " ".join(fixed)
+
+
+def _write_coordinates(
+    group: zarr.Group, variables: list[Variable], coordinates: dict[str, NDArray[Any]], study: Study, stage: str
+) -> Iterator[tuple[str, str]]:
+    unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
+    units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
+    used = {dim for variable in variables for dim in variable.dims}
+    for name in sorted(used & coordinates.keys()):
+        values = coordinates[name]
+        label = {"block": "block of the average", "neuron_sample": "recorded neuron"}.get(name, name)
+        yield _write(
+            group, Variable(name, label, units.get(name, "1"), "the stage's options", dtype=values.dtype.str), [name], values
+        )
+
+
+def _write(group: zarr.Group, variable: Variable, dims: list[str], values: NDArray[Any]) -> tuple[str, str]:
+    """One array with its labels; returns its name and digest."""
+    values = np.asarray(values, dtype=variable.dtype, order="C")
+    attributes: dict[str, Any] = {"long_name": variable.long_name, "units": variable.unit, "source": variable.source}
+    if variable.flags:
+        attributes |= {"flag_values": [v for v, _ in variable.flags], "flag_meanings": " ".join(m for _, m in variable.flags)}
+    fill = 0 if values.dtype.kind in "iu" else float("nan")
+    array = group.create_array(
+        variable.name, shape=values.shape, dtype=values.dtype, chunks=_chunks(values), dimension_names=dims,
+        attributes=attributes, fill_value=fill, config={"write_empty_chunks": True},
+    )  # fmt: skip
+    array[...] = values
+    return variable.name, f"{','.join(dims)}:{array_digest(values).hex()}"
+
+
+def _chunks(values: NDArray[Any]) -> tuple[int, ...]:
+    """The whole array, halved along its leading axes until a chunk is at most 16 MiB."""
+    chunks = [max(1, n) for n in values.shape]
+    axis = 0
+    while np.prod(chunks, dtype=float) * values.itemsize > LARGEST_CHUNK and axis < len(chunks):
+        if chunks[axis] > 1:
+            chunks[axis] = -(-chunks[axis] // 2)
+        else:
+            axis += 1
+    return tuple(chunks)
+
+
+def require(results: Path, stage: str) -> Path:
+    """The published dataset of a stage, or a StoreError that says how to get it."""
+    path = path_of(results, stage)
+    if not path.is_dir():
+        raise StoreError(f"{path} is not there. Run `rnn-atlas stage {stage} config/<study>.yaml` first")
+    return path

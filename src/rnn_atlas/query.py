@@ -1,0 +1,47 @@
+"""Tables out of an atlas: one or more variables, selected by axis values and averaged."""
+
+from pathlib import Path
+
+import xarray as xr
+
+from rnn_atlas.atlas import Atlas, open_atlas
+from rnn_atlas.errors import StoreError
+
+
+def select(results: Path, variables: list[str], sweep: str | None, selectors: list[str], averaged: list[str]) -> xr.Dataset:
+    """Variables of a sweep at the nearest values of the selected axes, averaged over the named ones."""
+    atlas = open_atlas(results)
+    name = sweep or _sweep_of(atlas, variables)
+    dataset = atlas[name]
+    for variable in variables:
+        if variable not in dataset:
+            raise StoreError(f"sweep {name!r} has {', '.join(map(str, dataset.data_vars))}; got {variable!r}")
+    chosen = dataset[variables]
+    for selector in selectors:
+        axis, _, value = selector.partition("=")
+        _check_axis(chosen, axis)
+        try:
+            number = float(value)
+        except ValueError:
+            raise StoreError(f"--sel takes AXIS=NUMBER; got {selector!r}. Write for example --sel g=2") from None
+        if axis in chosen.dims:
+            chosen = chosen.sel({axis: number}, method="nearest")
+        elif float(chosen[axis]) != number:
+            raise StoreError(
+                f"sweep {name!r} has {axis} = {float(chosen[axis]):g} throughout; got {value}. Choose another sweep"
+            )
+    for axis in averaged:
+        _check_axis(chosen, axis)
+    return chosen.mean([axis for axis in averaged if axis in chosen.dims], keep_attrs=True)
+
+
+def _sweep_of(atlas: Atlas, variables: list[str]) -> str:
+    """The only sweep of the study, if there is but one."""
+    if len(atlas.sweeps) > 1:
+        raise StoreError(f"the study has the sweeps {', '.join(atlas.sweeps)}. Choose one with --sweep")
+    return atlas.sweeps[0]
+
+
+def _check_axis(dataset: xr.Dataset, axis: str) -> None:
+    if axis not in dataset.coords:
+        raise StoreError(f"the axes are {', '.join(map(str, dataset.coords))}; got {axis!r}")

@@ -1,0 +1,33 @@
+"""What there is: ensembles, models, stages. One line here makes a new file known to schema, Snakemake and command line."""
+
+from typing import Any
+
+from rnn_atlas.contracts import Ensemble, Model, Parameter, Stage
+from rnn_atlas.models.rate import Rate
+from rnn_atlas.models.snt import SNT
+from rnn_atlas.networks.gaussian import Gaussian
+from rnn_atlas.networks.gaussian_low_rank import GaussianLowRank
+from rnn_atlas.stages.lyapunov import Lyapunov
+from rnn_atlas.stages.networks import Networks
+from rnn_atlas.stages.simulation import Simulation
+
+
+def _by_name(*entries: Any) -> dict[str, Any]:
+    table = {entry.name: entry for entry in entries}
+    if len(table) != len(entries):
+        raise ValueError(f"two entries of one name in {[entry.name for entry in entries]}")
+    return table
+
+
+ENSEMBLES: dict[str, type[Ensemble]] = _by_name(Gaussian, GaussianLowRank)
+MODELS: dict[str, type[Model]] = _by_name(SNT, Rate)
+STAGES: dict[str, type[Stage]] = _by_name(Networks, Simulation, Lyapunov)
+"""In the order in which they run."""
+
+REALIZATION = Parameter("realization", 0, "number of the quenched network", low=0, high=1e9, is_integer=True)
+
+
+def known_parameters() -> dict[str, Parameter]:
+    """Every parameter of any ensemble or model, by name: what may stand in a sweep."""
+    rooms: tuple[Any, ...] = (*ENSEMBLES.values(), *MODELS.values())
+    return {parameter.name: parameter for room in rooms for parameter in room.parameters}

@@ -1,0 +1,96 @@
+"""What was found where, how far a run is, and whether all is well: text for people."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from rnn_atlas import tiles
+from rnn_atlas.atlas import open_atlas
+from rnn_atlas.config import Study
+from rnn_atlas.execute import groups, wanted_points
+from rnn_atlas.pipeline import read_receipt, read_study
+from rnn_atlas.plan import aligned, duration
+from rnn_atlas.status import Regime, Status
+
+REGIMES = (Regime.FIXED_POINT, Regime.PERIODIC, Regime.FLUCTUATING, Regime.UNDECIDED)
+
+
+def findings(study: Study, results: Path) -> str:
+    """A table per sweep: points, regimes, and the range of the largest exponent."""
+    atlas = open_atlas(results)
+    rows = [("sweep", "points", *(f"{r.name.lower().replace('_', ' ')}" for r in REGIMES), "lambda_max", "largest at")]
+    for sweep in atlas.sweeps:
+        dataset = atlas[sweep]
+        regimes = dataset.regime.values if "regime" in dataset else np.zeros(0)
+        cells = [sweep, str(regimes.size), *(str(int(np.sum(regimes == r))) for r in REGIMES)]
+        exponent = dataset.get("lambda_max")
+        if exponent is not None and bool(exponent.notnull().any()):
+            peak = np.unravel_index(int(np.nanargmax(exponent.values)), exponent.shape)
+            place = ", ".join(
+                f"{d} = {float(exponent[d].values[i]):g}"
+                for d, i in zip(exponent.dims, peak, strict=True)
+                if d != "realization"
+            )
+            cells += [f"{float(exponent.min()):+.3f} .. {float(exponent.max()):+.3f}", place]
+        else:
+            cells += ["", ""]
+        rows.append(tuple(cells))
+    return aligned(rows)
+
+
+def verdict(study: Study, results: Path) -> tuple[str, bool]:
+    """One sentence per stage on its counts, and whether no point failed or is missing."""
+    lines, passed = [], True
+    for stage in study.stage_names:
+        receipt = read_receipt(results, stage)
+        if receipt is None:
+            lines.append(f"{stage}: not run")
+            passed = False
+            continue
+        total: dict[str, int] = {}
+        for counts in receipt["counts"].values():
+            for status, number in counts.items():
+                total[status] = total.get(status, 0) + number
+        passed &= not (total.get(Status.ERROR.name, 0) or total.get(Status.NOT_RUN.name, 0))
+        lines.append(f"{stage}: " + ", ".join(f"{number:,} {status}" for status, number in total.items()))
+        lines += [f"  {status}: {Status[status].sentence}" for status in total if status != Status.OK.name]
+    lines.append("all points computed" if passed else "check FAILED: points failed or are missing; see `rnn-atlas resume`")
+    return "\n".join(lines), passed
+
+
+def digests(results: Path) -> str:
+    """The data digest of every published stage."""
+    atlas = open_atlas(results)
+    return "\n".join(f"{stage}  {atlas.receipts[stage]['digest']}" for stage in atlas.stages)
+
+
+def status_table(results: Path) -> str:
+    """Points done, failed and missing of each stage, and what a running stage last said."""
+    study = read_study(results)
+    rows: list[tuple[str, ...]] = [("stage", "points", "done", "failed", "missing", "last tile", "to go")]
+    for stage in study.stage_names:
+        wanted = failed = done = 0
+        for key, sweeps in groups(study, stage).items():
+            held = tiles.index(tiles.folder(results, stage, key))
+            names = wanted_points(study, stage, sweeps)
+            wanted += len(names)
+            done += sum(name in held for name in names)
+            failed += sum(name in held and held[name].status == Status.ERROR for name in names)
+        rows.append((stage, f"{wanted:,}", f"{done:,}", f"{failed:,}", f"{wanted - done:,}", *_last_event(results, stage)))
+    return aligned(rows)
+
+
+def _last_event(results: Path, stage: str) -> tuple[str, str]:
+    """How long ago the last tile finished, and the time to go at the rate of the last twenty."""
+    log = results / "logs" / f"{stage}.jsonl"
+    if not log.is_file():
+        return "never", ""
+    events = [json.loads(line) for line in log.read_text().splitlines()[-20:]]
+    last, first = events[-1], events[0]
+    ago = f"{duration(time.time() - last['time'])} ago"
+    left, span = last["total"] - last["done"], last["time"] - first["time"]
+    if left <= 0 or len(events) < 2 or span <= 0:
+        return ago, ""
+    return ago, duration(left * span / (len(events) - 1))

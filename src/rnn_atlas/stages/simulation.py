@@ -1,0 +1,222 @@
+"""Simulation: order parameters, autocorrelation, spectra, dimension and regime of every point after a transient."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from rnn_atlas.contracts import Context, Cost, Floats, NetworkIdentity, Section, Tile, TileResult, Upstream, Variable
+from rnn_atlas.kernels.product import LANES, padded
+from rnn_atlas.kernels.simulate import Recording, advance, observe, recording
+from rnn_atlas.kernels.step import RK4, from_blocks
+from rnn_atlas.stages.columns import NEVER_RECORDED, Problem, diverged, initial_state, masked, prepare_problem
+from rnn_atlas.stages.observables import autocovariance, participation_ratio, regime, welch_spectrum
+from rnn_atlas.status import Regime, Status
+
+RECORDED_NEURONS = 64
+SNAPSHOTS = 128
+
+
+class Simulation:
+    """Runs all points of a tile side by side from their initial states."""
+
+    name: ClassVar[str] = "simulation"
+    needs_dynamics: ClassVar[bool] = True
+    upstream: ClassVar[str | None] = None
+    code: ClassVar[tuple[str, ...]] = (
+        "kernels", "models", "networks", "stages/columns.py", "stages/simulation.py", "stages/observables.py"
+    )  # fmt: skip
+
+    class Options(Section):
+        """Options of the simulation stage; durations in steps (map) or tau (flow)."""
+
+        transient: float = Field(500, ge=0, description="Discarded before anything is measured.")
+        duration: float = Field(2000, gt=0, description="Measured.")
+        sampling: float = Field(1, gt=0, description="Time between two samples.")
+        lags: int = Field(51, ge=1, le=10_000, description="Samples of the autocorrelation, lag 0 included.")
+        segment: int = Field(256, ge=8, description="Samples per Welch segment of the power spectra.")
+        window: int = Field(200, ge=8, description="Samples of m(t) and of the trajectories that are stored.")
+        trajectories: int = Field(4, ge=0, le=RECORDED_NEURONS, description="Neurons whose trajectory is stored.")
+
+    @staticmethod
+    def variables(context: Context) -> tuple[Variable, ...]:
+        """Order parameters, and behind them what depends on time, lag or frequency."""
+        return _variables(context.model.state_symbol, context.model.time_unit)
+
+    @staticmethod
+    def cost(tile: Tile, context: Context) -> Cost:
+        """2 N^2 flops per column and product; memory for the packed J, the columns' arrays and the recording."""
+        N, B, options = tile.network.N, padded(len(tile), LANES), context.options
+        plan = Schedule.of(context)
+        products = (plan.transient + plan.samples * plan.stride) * _products(context)
+        record = 8.0 * B * plan.samples * (min(N, RECORDED_NEURONS) + 1) + 8.0 * B * N * SNAPSHOTS
+        matrix = network_bytes(tile.network)
+        stored = 8.0 * len(tile) * (N + options.window * (1 + options.trajectories) + options.lags + options.segment)
+        return Cost(
+            flops=products * B * product_flops(tile.network),
+            work=2 * matrix + 14 * 8.0 * N * B + 2 * record,
+            stored=stored,
+            column_steps=products * B,
+            columns=B,
+        )
+
+    @staticmethod
+    def width(network: NetworkIdentity, context: Context) -> int:
+        """64 points where the products dominate, fewer where the states are what fills the memory."""
+        return 64 if network.N <= 20_000 else 16
+
+    @staticmethod
+    def compute(tile: Tile, context: Context, upstream: Upstream | None) -> TileResult:
+        """Transient, then a recorded run; statuses OK or DIVERGED."""
+        network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
+        problem = prepare_problem(network, tile, context, initial_state(tile, context), None)
+        plan = Schedule.of(context)
+        record = recording(problem.Z, plan.samples, min(problem.N, RECORDED_NEURONS), SNAPSHOTS)
+        fixed = (problem.method, problem.code)
+        advance(*fixed, problem.couplings, problem.columns, problem.Z, problem.work, 0, plan.transient)
+        observe(
+            *fixed, context.model.time_unit == "tau", problem.couplings, problem.columns, problem.N, problem.Z,
+            problem.work, record, plan.transient, plan.stride,
+        )  # fmt: skip
+        final = from_blocks(problem.Z, problem.N, problem.count)
+        bad = diverged(final)
+        values = _observables(problem, record, context, tile, final)
+        status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
+        return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, coordinates(context))
+
+
+class Schedule:
+    """A run in steps: `transient` steps, then `samples` samples, `stride` steps apart."""
+
+    def __init__(self, transient: int, samples: int, stride: int, interval: float) -> None:
+        self.transient, self.samples, self.stride, self.interval = transient, samples, stride, interval
+
+    @classmethod
+    def of(cls, context: Context) -> "Schedule":
+        """The schedule that the options ask for, every duration rounded to whole steps."""
+        dt, options = context.model.step_length(context.model_options), context.options
+        stride = max(1, round(options.sampling / dt))
+        samples = max(2, round(options.duration / (stride * dt)))
+        return cls(round(options.transient / dt), samples, stride, stride * dt)
+
+    @property
+    def steps(self) -> int:
+        """All steps of the run."""
+        return self.transient + self.samples * self.stride
+
+
+def _products(context: Context) -> int:
+    return 4 if context.model.method(context.model_options) == RK4 else 1
+
+
+def product_flops(network: NetworkIdentity) -> float:
+    """Flops of one column's recurrent input."""
+    parameters = dict(network.parameters)
+    dense = parameters["J_std"] != 0 or parameters["J_mean"] != 0
+    return 2.0 * network.N**2 * dense + 4.0 * network.N * parameters.get("rank", 0)
+
+
+def network_bytes(network: NetworkIdentity) -> float:
+    """Bytes of J (0 for a pure low-rank network) and its structure."""
+    parameters = dict(network.parameters)
+    dense = parameters["J_std"] != 0 or parameters["J_mean"] != 0
+    return 8.0 * network.N**2 * dense + 16.0 * network.N * parameters.get("rank", 0)
+
+
+def coordinates(context: Context) -> dict[str, NDArray[Any]]:
+    """Coordinates of the dims behind the grid."""
+    plan, options = Schedule.of(context), context.options
+    window, segment = min(options.window, plan.samples), min(options.segment, plan.samples)
+    return {
+        "lag": np.arange(min(options.lags, plan.samples)) * plan.interval,
+        "time": np.arange(window) * plan.interval,
+        "frequency": np.arange(segment // 2 + 1) / (segment * plan.interval),
+        "neuron_sample": np.arange(options.trajectories),
+    }
+
+
+def _observables(problem: Problem, record: Recording, context: Context, tile: Tile, final: Floats) -> dict[str, NDArray[Any]]:
+    """All values of the tile, point first. Each point is reduced from arrays of its own, so that its bits are its own."""
+    noise = context.model.coefficients(tile, context.model_options).noise
+    rows = [_one_point(_Column(problem, record, p), context, noisy=bool(noise[p] > 0)) for p in range(problem.count)]
+    values = {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
+    return values | {"final_state": final.T}
+
+
+class _Column:
+    """One point's share of a recording, copied out of its block and lane."""
+
+    def __init__(self, problem: Problem, record: Recording, p: int) -> None:
+        block, lane = divmod(p, LANES)
+        samples, N = record.activity.shape[0], problem.N
+        self.window = np.ascontiguousarray(record.window[:, :, block, lane])
+        self.activity = np.ascontiguousarray(record.activity[:, block, lane])
+        self.snapshots = np.ascontiguousarray(record.snapshots[:, block, :N, lane])
+        self.neuron_mean = np.ascontiguousarray(record.total[block, :N, lane]) / samples
+        self.square = float(record.square[block, lane]) / samples
+        self.kinetic = float(record.kinetic[block, lane]) / samples
+        if not (np.all(np.isfinite(self.window)) and np.max(np.abs(self.window)) < NEVER_RECORDED):
+            self.window = np.full_like(self.window, np.nan)
+
+
+def _one_point(column: _Column, context: Context, *, noisy: bool) -> dict[str, Any]:
+    """The observables of one point; NaN throughout where its window is."""
+    plan, options, axes = Schedule.of(context), context.options, coordinates(context)
+    window, shown = column.window, axes["time"].size
+    settled = bool(np.isfinite(window[-1, 0]))
+    mean = float(column.neuron_mean.mean())
+    static = _static_variance(column.snapshots) if settled else np.nan
+    motion = float(np.sqrt(np.mean((window[-1] - window[-2]) ** 2)))
+    is_flow = context.model.time_unit == "tau"
+    kind, period = regime(window, motion, noisy=noisy, is_flow=is_flow) if settled else (Regime.UNDECIDED, np.nan)
+    segment = min(options.segment, plan.samples)
+    trajectory = np.full((options.trajectories, shown), np.nan)
+    kept = min(options.trajectories, window.shape[1])
+    trajectory[:kept] = window[-shown:, :kept].T
+    return {
+        "mean": mean,
+        "mean_square": column.square,
+        "variance": column.square - mean**2,
+        "variance_static": static,
+        "variance_dynamic": column.square - mean**2 - static,
+        "kinetic_energy": column.kinetic,
+        "participation_ratio": participation_ratio(column.snapshots) if settled else np.nan,
+        "regime": np.int8(kind),
+        "period": period * plan.interval,
+        "autocorrelation": autocovariance(window, axes["lag"].size) - mean**2,
+        "power_spectrum": welch_spectrum(window, plan.interval, segment).mean(axis=1),
+        "power_spectrum_activity": welch_spectrum(column.activity, plan.interval, segment),
+        "population_activity": column.activity[-shown:],
+        "trajectory": trajectory,
+    }
+
+
+def _static_variance(snapshots: Floats) -> float:
+    """Variance over neurons of their time averages, across two halves of the run so that fluctuations do not add to it."""
+    half = snapshots.shape[0] // 2
+    first, second = snapshots[:half].mean(axis=0), snapshots[half:].mean(axis=0)
+    return float(np.mean(first * second) - first.mean() * second.mean())
+
+
+def _variables(x: str, unit: str) -> tuple[Variable, ...]:
+    definition, welch = "definition, time and neuron average", "Welch 1967"
+    flags = tuple((int(r), r.name.lower()) for r in Regime)
+    return (
+        Variable("mean", f"mean of {x}", "1", definition),
+        Variable("mean_square", f"<{x}^2>", "1", definition),
+        Variable("variance", f"variance of {x} over time and neurons, Delta(0)", "1", definition),
+        Variable("variance_static", f"variance over neurons of the time average of {x}", "1", "cross estimate of two halves"),
+        Variable("variance_dynamic", f"variance of {x} about each neuron's time average", "1", definition),
+        Variable("kinetic_energy", f"mean squared velocity of {x}, per neuron", f"{unit}-2", definition),
+        Variable("participation_ratio", "dimension (tr C)^2 / (N tr C^2) as a fraction of N; NaN where nothing moves",
+                 "1", "cross-block estimator, Clark 2026"),
+        Variable("regime", "regime after the transient", "1", "return of the trajectory to itself", dtype="i1", flags=flags),
+        Variable("period", "period of a periodic regime", unit, "return of the trajectory to itself"),
+        Variable("autocorrelation", f"autocovariance of {x}, neuron average, Delta(lag)", "1", definition, ("lag",)),
+        Variable("power_spectrum", f"power spectral density of {x}, neuron average", unit, welch, ("frequency",)),
+        Variable("power_spectrum_activity", "power spectral density of m(t)", unit, welch, ("frequency",)),
+        Variable("population_activity", "m(t) = (1/N) sum_j f(x_j), end of the run", "1", "Cessac & Sepulchre 2006", ("time",)),
+        Variable("trajectory", f"{x} of the first neurons, end of the run", "1", definition, ("neuron_sample", "time")),
+        Variable("final_state", f"{x} at the end of the run", "1", definition, ("neuron",), per_network=True, published=False),
+    )  # fmt: skip

@@ -1,0 +1,36 @@
+"""Whether a method worked at a point. What the dynamics did there is a result (`regime`), not a status."""
+
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """Stored per point and stage as int8 with CF flag attributes; `sentence` says what to make of it."""
+
+    NOT_RUN = 0
+    OK = 1
+    DIVERGED = 2
+    NOT_CONVERGED = 3
+    ERROR = 4
+
+    @property
+    def sentence(self) -> str:
+        """One sentence for tables, captions and receipts."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Status.NOT_RUN: "not computed yet: run the stage",
+    Status.OK: "the method worked",
+    Status.DIVERGED: "the state left the finite numbers; the values are NaN",
+    Status.NOT_CONVERGED: "the average had not settled within the run; the values are kept, take a longer duration",
+    Status.ERROR: "the computation failed with an exception, kept in the log; `rnn-atlas resume` tries it again",
+}
+
+
+class Regime(IntEnum):
+    """What the dynamics did after the transient, as the simulation stage recognizes it."""
+
+    UNDECIDED = 0
+    FIXED_POINT = 1
+    PERIODIC = 2
+    FLUCTUATING = 3

@@ -1,0 +1,1 @@
+"""Mean field and closed forms: numpy and scipy only, knows no kernel."""

@@ -1,0 +1,114 @@
+"""Tile files: one immutable file per finished tile, written aside and renamed. A file that is there is done.
+
+A file is an npz archive `tiles/<stage>-<key>/<two letters>/<name>.npz` with the tile's identity, its points' names, their
+status, the arrays, the tracebacks of failed points, and a checksum over all of it.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnn_atlas.contracts import Tile, TileResult
+from rnn_atlas.errors import StoreError
+from rnn_atlas.identity import digest, tile_ids
+from rnn_atlas.provenance import array_digest
+from rnn_atlas.status import Status
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a point's numbers are: row `row` of tile file `file`, with the status found there."""
+
+    file: Path
+    row: int
+    status: int
+
+
+def folder(results: Path, stage: str, key: str) -> Path:
+    """The folder of one stage's tile files."""
+    return results / "tiles" / f"{stage}-{key}"
+
+
+def write(directory: Path, tile: Tile, result: TileResult) -> Path:
+    """Stores a finished tile; the same tile always gives the same bytes under the same name, whoever writes it."""
+    ids = tile_ids(tile)
+    name = digest(ids, [int(s) for s in result.status])
+    path = directory / name[:2] / f"{name}.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {f"value.{k}": np.asarray(v) for k, v in sorted(result.values.items())}
+    arrays |= {f"coordinate.{k}": np.asarray(v) for k, v in sorted(result.coordinates.items())}
+    arrays["status"] = result.status
+    header = {"ids": ids, "network": list(tile.network.parameters), "errors": {str(k): v for k, v in result.errors.items()}}
+    arrays["header"] = np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8)
+    arrays["checksum"] = np.frombuffer(_checksum(arrays), np.uint8)
+    aside = path.with_name(f".{name}.{os.getpid()}.partial")
+    with aside.open("wb") as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
+        stream.flush()
+        os.fsync(stream.fileno())
+    aside.replace(path)
+    return path
+
+
+def _checksum(arrays: dict[str, NDArray[Any]]) -> bytes:
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        if name != "checksum":
+            total.update(name.encode() + array_digest(arrays[name]))
+    return total.digest()
+
+
+def files(directory: Path) -> list[Path]:
+    """All finished tile files, in order of their names."""
+    return sorted(directory.glob("??/*.npz"))
+
+
+def sweep_partials(directory: Path) -> None:
+    """Removes what killed writers left behind. Only while no other runner is at work here."""
+    for path in directory.glob("??/.*.partial"):
+        path.unlink(missing_ok=True)
+
+
+def read(path: Path, names: list[str] | None = None) -> dict[str, NDArray[Any]]:
+    """The named members of a tile file (all, and the checksum verified, if names is None). StoreError if it is damaged."""
+    try:
+        with np.load(path) as archive:
+            arrays = {name: archive[name] for name in (names if names is not None else archive.files)}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise StoreError(f"a tile file must be complete; {path} is not ({error}). Delete it and run the stage again") from error
+    if names is None and bytes(arrays["checksum"]) != _checksum(arrays):
+        raise StoreError(f"the checksum of {path} does not match its content. Delete the file and run the stage again")
+    return arrays
+
+
+def header(path: Path) -> tuple[dict[str, Any], NDArray[np.int8]]:
+    """A tile's identity (ids, network, errors) and status."""
+    arrays = read(path, ["header", "status"])
+    return json.loads(bytes(arrays["header"])), arrays["status"]
+
+
+def index(directory: Path) -> dict[str, Place]:
+    """Every point computed so far and where; a success wins over an earlier failure of the same point."""
+    places: dict[str, Place] = {}
+    for path in files(directory):
+        head, status = header(path)
+        for row, (name, value) in enumerate(zip(head["ids"], status, strict=True)):
+            held = places.get(name)
+            if held is None or (held.status == Status.ERROR and value != Status.ERROR):
+                places[name] = Place(path, row, int(value))
+    return places
+
+
+def tracebacks(directory: Path) -> Iterator[tuple[str, str]]:
+    """(point name, traceback) of the points whose latest result is an error."""
+    failed = {name: place for name, place in index(directory).items() if place.status == Status.ERROR}
+    for name, place in failed.items():
+        yield name, header(place.file)[0]["errors"].get(str(place.row), "")

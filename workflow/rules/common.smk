@@ -1,0 +1,63 @@
+"""The study that this workflow runs, and where its results stand."""
+
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from rnn_atlas.config import load_study
+from rnn_atlas.errors import AtlasError
+from rnn_atlas.pipeline import figure_specification, results_folder, specification
+from rnn_atlas.registry import STAGES
+
+# The command `rnn-atlas` of the environment that runs Snakemake, whether or not it is activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+
+def study_file():
+    """The one study file given by --configfile; the demo if there is none."""
+    given = [str(path) for path in workflow.config_settings.configfiles or []]
+    if len(given) > 1:
+        raise WorkflowError(f"a workflow runs one study file; got {', '.join(given)}.")
+    return os.path.relpath(given[0] if given else Path(workflow.basedir) / "config" / "demo.yaml")
+
+
+def loaded(file):
+    try:
+        return load_study(file)
+    except AtlasError as error:
+        raise WorkflowError(f"{type(error).__name__}: {error}")
+
+
+STUDY_FILE = study_file()
+STUDY = loaded(STUDY_FILE)
+ROOT = Path(config.get("results", "results"))
+RESULTS = str(results_folder(STUDY, ROOT))
+
+
+def receipt(stage):
+    return f"{RESULTS}/receipts/{stage}.json"
+
+
+def upstream_receipt(wildcards):
+    """The receipt of the stage whose states this one starts from."""
+    source = STAGES[wildcards.stage].upstream
+    return [receipt(source)] if source else []
+
+
+def stage_specification(wildcards):
+    return specification(STUDY, wildcards.stage)
+
+
+def receipts_of_figure(wildcards):
+    return [receipt(stage) for stage in STUDY.stage_names]
+
+
+def specification_of_figure(wildcards):
+    return figure_specification(STUDY, wildcards.figure)
+
+
+wildcard_constraints:
+    stage="|".join(STUDY.stage_names),
+    figure="|".join(STUDY.figures) or "none",
