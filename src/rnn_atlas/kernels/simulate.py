@@ -11,7 +11,7 @@ from rnn_atlas.kernels.step import Floats, complete, prepare
 
 class Recording(NamedTuple):
     """Sums and windows of one run. `total` (blocks, padded N, LANES), `square`, `kinetic` (blocks, LANES),
-    `activity` (samples, blocks, LANES), `window` (samples, recorded neurons, blocks, LANES),
+    `activity` and `projection` on a fixed direction (samples, blocks, LANES), `window` (samples, recorded neurons, blocks, LANES),
     `snapshots` (n, blocks, padded N, LANES).
     """
 
@@ -19,6 +19,7 @@ class Recording(NamedTuple):
     square: Floats
     kinetic: Floats
     activity: Floats
+    projection: Floats
     window: Floats
     snapshots: Floats
 
@@ -30,6 +31,7 @@ def recording(Z: Floats, n_samples: int, n_recorded: int, n_snapshots: int) -> R
         np.zeros_like(Z),
         np.zeros((blocks, lanes)),
         np.zeros((blocks, lanes)),
+        np.zeros((n_samples, blocks, lanes)),
         np.zeros((n_samples, blocks, lanes)),
         np.zeros((n_samples, n_recorded, blocks, lanes)),
         np.zeros((n_snapshots, *Z.shape)),
@@ -45,21 +47,24 @@ def advance(method, code, couplings, columns, Z, work, first_step, n_steps):
 
 
 @compiled
-def _sample(record, sample, N, Z, F):
+def _sample(record, direction, sample, N, Z, F):
     n_samples = record.activity.shape[0]
     n_snapshots = record.snapshots.shape[0]
     for b in range(Z.shape[0]):
         activity = np.zeros(LANES)
         square = np.zeros(LANES)
+        projection = np.zeros(LANES)
         for i in range(N):
             for lane in range(LANES):
                 x = Z[b, i, lane]
                 record.total[b, i, lane] += x
                 square[lane] += x * x
                 activity[lane] += F[b, i, lane]
+                projection[lane] += direction[i] * x
         for lane in range(LANES):
             record.square[b, lane] += square[lane] / N
             record.activity[sample, b, lane] = activity[lane] / N
+            record.projection[sample, b, lane] = projection[lane]
         for i in range(record.window.shape[1]):
             for lane in range(LANES):
                 record.window[sample, i, b, lane] = Z[b, i, lane]
@@ -81,15 +86,19 @@ def _motion(kinetic, N, after, before):
 
 
 @compiled
-def observe(method, code, is_flow, couplings, columns, N, Z, work, record, first_step, stride):
-    """Runs `stride` steps per sample and fills the recording. Velocity: x' of a flow, u(t+1) - u(t) of a map."""
+def observe(method, code, is_flow, couplings, columns, direction, Z, work, record, first_step, stride):
+    """Runs `stride` steps per sample and fills the recording. Velocity: x' of a flow, u(t+1) - u(t) of a map.
+
+    direction (N,): a unit vector on which every sample is projected.
+    """
+    N = direction.size
     before = np.empty_like(Z)
     for sample in range(record.activity.shape[0]):
         for sub in range(stride):
             step = first_step + sample * stride + sub
             prepare(code, couplings, columns, Z, work)
             if sub == 0:
-                _sample(record, sample, N, Z, work.F)
+                _sample(record, direction, sample, N, Z, work.F)
                 before[:] = Z
                 if is_flow:
                     _motion(record.kinetic, N, work.H, Z)

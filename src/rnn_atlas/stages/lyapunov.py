@@ -78,7 +78,7 @@ class Lyapunov:
         run = _Run(network, tile, context, upstream, k)
         warm, block = _lengths(context)[0], _lengths(context)[1] // BLOCKS
         run.align(warm)
-        stretch = np.stack([run.block(block, checked=b in SUM_RULE_BLOCKS) for b in range(BLOCKS)])
+        stretch = np.stack([run.block(block, checked=b in SUM_RULE_BLOCKS) for b in range(BLOCKS)], axis=1)
         per_time = stretch / (block * run.dt)
         bad = diverged(from_blocks(run.problem.Z[: run.problem.state_blocks], run.problem.N, run.problem.count))
         bad |= upstream.status == Status.DIVERGED
@@ -86,7 +86,7 @@ class Lyapunov:
         values["orthonormalization_interval"] = run.interval * run.dt
         if context.options.exponents == "all":
             values["sum_rule_residual"] = run.residual()
-        status = np.where(_unsettled(per_time), Status.NOT_CONVERGED, Status.OK)
+        status = np.where([_unsettled(rates) for rates in per_time], Status.NOT_CONVERGED, Status.OK)
         status = np.where(bad, Status.DIVERGED, status).astype(np.int8)
         axes = {"block": np.arange(BLOCKS), "exponent": np.arange(k)}
         return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, axes)
@@ -181,22 +181,27 @@ class _Run:
 
 
 def _statistics(per_time: Floats, N: int) -> dict[str, NDArray[Any]]:
-    """Averages over blocks (BLOCKS, B, k), sorted after averaging, with batch-mean errors, and what follows from them."""
+    """Values of all points from their rates per block (B, BLOCKS, k); each reduced on its own, so that its bits are its own."""
+    points = [_point_statistics(np.ascontiguousarray(rates), N) for rates in per_time]
+    return {name: np.stack([np.asarray(point[name]) for point in points]) for name in points[0]}
+
+
+def _point_statistics(rates: Floats, N: int) -> dict[str, Any]:
+    """Averages over the blocks of rates (BLOCKS, k), sorted after averaging, batch-mean errors, and what follows from them."""
     with np.errstate(invalid="ignore"):
-        mean = per_time.mean(axis=0)
-        error = per_time.std(axis=0, ddof=1) / np.sqrt(BLOCKS)
-        order = np.argsort(-mean, axis=1, kind="stable")
-        exponent = np.take_along_axis(mean, order, axis=1)
-        exponent_se = np.take_along_axis(error, order, axis=1)
-        trace = np.cumsum(per_time[:, np.arange(mean.shape[0]), order[:, 0]], axis=0) / np.arange(1, BLOCKS + 1)[:, None]
+        mean = rates.mean(axis=0)
+        error = rates.std(axis=0, ddof=1) / np.sqrt(BLOCKS)
+        order = np.argsort(-mean, kind="stable")
+        trace = np.cumsum(rates[:, order[0]]) / np.arange(1, BLOCKS + 1)
+    exponent = mean[order]
     return {
-        "lambda_max": exponent[:, 0],
-        "lambda_max_se": exponent_se[:, 0],
-        "lambda_max_trace": trace.T,
+        "lambda_max": exponent[0],
+        "lambda_max_se": error[order[0]],
+        "lambda_max_trace": trace,
         "lyapunov_exponent": exponent,
-        "lyapunov_exponent_se": exponent_se,
-        "kaplan_yorke_dimension": np.array([kaplan_yorke_dimension(row, N) for row in exponent]),
-        "entropy": np.array([entropy(row, N) for row in exponent]),
+        "lyapunov_exponent_se": error[order],
+        "kaplan_yorke_dimension": kaplan_yorke_dimension(exponent, N),
+        "entropy": entropy(exponent, N),
     }
 
 
@@ -224,16 +229,14 @@ def entropy(exponent: Floats, N: int) -> float:
     return float(exponent[exponent > 0].sum())
 
 
-def _unsettled(per_time: Floats) -> NDArray[np.bool_]:
-    """(B,) whether the two halves of the average of lambda_1 differ by more than chance and more than 2 %, or 0.01."""
-    leading = per_time[:, :, 0]
-    half = BLOCKS // 2
+def _unsettled(rates: Floats) -> bool:
+    """Whether the halves of lambda_1's average over rates (BLOCKS, k) differ by more than chance and 2 %, or 0.01."""
+    leading = np.ascontiguousarray(rates[:, 0])
+    first, second = leading[: BLOCKS // 2], leading[BLOCKS // 2 :]
     with np.errstate(invalid="ignore"):
-        first, second = leading[:half], leading[half:]
-        error = np.sqrt((first.var(axis=0, ddof=1) + second.var(axis=0, ddof=1)) / half)
-        gap = np.abs(first.mean(axis=0) - second.mean(axis=0))
-        tolerance = np.maximum(0.01, 0.02 * np.abs(leading.mean(axis=0)))
-        return np.asarray(gap > 5.0 * error + tolerance)
+        error = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / (BLOCKS // 2))
+        gap = abs(first.mean() - second.mean())
+        return bool(gap > 5.0 * error + max(0.01, 0.02 * abs(leading.mean())))
 
 
 def _variables(unit: str, *, all_exponents: bool) -> tuple[Variable, ...]:

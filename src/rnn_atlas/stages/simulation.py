@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rnn_atlas.contracts import Context, Cost, Floats, NetworkIdentity, Section, Tile, TileResult, Upstream, Variable
+from rnn_atlas.identity import stream
 from rnn_atlas.kernels.product import LANES, padded
 from rnn_atlas.kernels.simulate import Recording, advance, observe, recording
 from rnn_atlas.kernels.step import RK4, from_blocks
@@ -76,14 +77,20 @@ class Simulation:
         fixed = (problem.method, problem.code)
         advance(*fixed, problem.couplings, problem.columns, problem.Z, problem.work, 0, plan.transient)
         observe(
-            *fixed, context.model.time_unit == "tau", problem.couplings, problem.columns, problem.N, problem.Z,
-            problem.work, record, plan.transient, plan.stride,
+            *fixed, context.model.time_unit == "tau", problem.couplings, problem.columns, random_direction(tile, context),
+            problem.Z, problem.work, record, plan.transient, plan.stride,
         )  # fmt: skip
         final = from_blocks(problem.Z, problem.N, problem.count)
         bad = diverged(final)
         values = _observables(problem, record, context, tile, final)
         status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
         return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, coordinates(context))
+
+
+def random_direction(tile: Tile, context: Context) -> Floats:
+    """A fixed random unit vector (N,) of the network, for the attractor's fingerprint."""
+    direction = stream(context.seed, "fingerprint", tile.network).standard_normal(tile.network.N)
+    return np.asarray(direction / np.linalg.norm(direction))
 
 
 class Schedule:
@@ -152,6 +159,7 @@ class _Column:
         samples, N = record.activity.shape[0], problem.N
         self.window = np.ascontiguousarray(record.window[:, :, block, lane])
         self.activity = np.ascontiguousarray(record.activity[:, block, lane])
+        self.fingerprint = float(np.mean(np.ascontiguousarray(record.projection[:, block, lane]) ** 2))
         self.snapshots = np.ascontiguousarray(record.snapshots[:, block, :N, lane])
         self.neuron_mean = np.ascontiguousarray(record.total[block, :N, lane]) / samples
         self.square = float(record.square[block, lane]) / samples
@@ -182,6 +190,7 @@ def _one_point(column: _Column, context: Context, *, noisy: bool) -> dict[str, A
         "variance_dynamic": column.square - mean**2 - static,
         "kinetic_energy": column.kinetic,
         "participation_ratio": participation_ratio(column.snapshots) if settled else np.nan,
+        "fingerprint": column.fingerprint,
         "regime": np.int8(kind),
         "period": period * plan.interval,
         "autocorrelation": autocovariance(window, axes["lag"].size) - mean**2,
@@ -211,6 +220,8 @@ def _variables(x: str, unit: str) -> tuple[Variable, ...]:
         Variable("kinetic_energy", f"mean squared velocity of {x}, per neuron", f"{unit}-2", definition),
         Variable("participation_ratio", "dimension (tr C)^2 / (N tr C^2) as a fraction of N; NaN where nothing moves",
                  "1", "cross-block estimator, Clark 2026"),
+        Variable("fingerprint", f"time average of (r.{x})^2, r a fixed random direction: one value per attractor, "
+                 "the same for its mirror image", "1", definition),
         Variable("regime", "regime after the transient", "1", "return of the trajectory to itself", dtype="i1", flags=flags),
         Variable("period", "period of a periodic regime", unit, "return of the trajectory to itself"),
         Variable("autocorrelation", f"autocovariance of {x}, neuron average, Delta(lag)", "1", definition, ("lag",)),

@@ -1,0 +1,76 @@
+"""What a user writes without rnn-atlas: one point after the other, one matrix-vector product a step, a QR every step."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnn_atlas.contracts import Context, Floats, Tile
+from rnn_atlas.identity import stream_key
+from rnn_atlas.kernels.random import fill_normals
+from rnn_atlas.stages.columns import quenched_drive
+
+Noise = Callable[[int], Floats]
+"""The standard normals (N,) of one step."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One set of dynamics parameters of the SNT map with tanh. theta (N,) is the stimulus; noise is None where sigma = 0."""
+
+    g: float
+    gamma: float
+    theta: Floats
+    sigma: float
+    noise: Noise | None
+
+
+def simulate(J: Floats, point: Point, u: Floats, first_step: int, n_steps: int) -> Floats:
+    """The state (N,) after n_steps steps from u; nothing is recorded."""
+    for step in range(first_step, first_step + n_steps):
+        u = point.gamma * u + J @ np.tanh(point.g * u) - point.theta
+        if point.noise is not None:
+            u = u + point.sigma * point.noise(step)
+    return u
+
+
+def lyapunov(J: Floats, point: Point, u: Floats, Q: Floats, first_step: int, n_steps: int) -> tuple[Floats, Floats, Floats]:
+    """State (N,) and frame (N, k) after n_steps steps, and the log stretches (n_steps, k) of the QR of every step."""
+    stretch = np.empty((n_steps, Q.shape[1]))
+    for i in range(n_steps):
+        phi = np.tanh(point.g * u)
+        slope = point.g * (1.0 - phi**2)  # g sech^2(g u)
+        Q, R = np.linalg.qr(point.gamma * Q + J @ (slope[:, None] * Q))
+        stretch[i] = np.log(np.abs(np.diag(R)))
+        u = point.gamma * u + J @ phi - point.theta
+        if point.noise is not None:
+            u = u + point.sigma * point.noise(first_step + i)
+    return u, Q, stretch
+
+
+def points_of(tile: Tile, context: Context, *, replay: bool) -> list[Point]:
+    """The tile's points. Noise: replayed from the tile's own stream, or numpy's generator as a user would take it."""
+    theta = -quenched_drive(tile, context)
+    noise = replayed_noise(tile, context) if replay else fresh_noise(tile.network.N)
+    columns = [tile.column(name) for name in ("g", "gamma", "sigma")]
+    return [
+        Point(float(g), float(gamma), theta[:, p].copy(), float(sigma), noise if sigma > 0 else None)
+        for p, (g, gamma, sigma) in enumerate(zip(*columns, strict=True))
+    ]
+
+
+def replayed_noise(tile: Tile, context: Context) -> Noise:
+    """The normals that rnn-atlas adds at each step, from the same key: for comparing numbers."""
+    key, out = stream_key(context.seed, "noise", tile.network), np.empty((tile.network.N, 1))
+
+    def normals(step: int) -> Floats:
+        fill_normals(key, step, out)
+        return out[:, 0]
+
+    return normals
+
+
+def fresh_noise(N: int) -> Noise:
+    """Normals from numpy's generator, a little faster than replayed ones: for comparing times."""
+    generator = np.random.default_rng(0)
+    return lambda step: generator.standard_normal(N)

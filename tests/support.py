@@ -1,0 +1,89 @@
+"""Small pieces the physics tests share: a network given as a matrix, tiles of it, and stages run on them."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from rnn_atlas.contracts import (
+    Context,
+    Floats,
+    Network,
+    NetworkIdentity,
+    Number,
+    Parameter,
+    Section,
+    Tile,
+    TileResult,
+    Upstream,
+)
+from rnn_atlas.networks.gaussian import Gaussian
+from rnn_atlas.networks.gaussian_low_rank import GaussianLowRank
+from rnn_atlas.registry import MODELS
+from rnn_atlas.stages.columns import Problem, prepare_problem
+from rnn_atlas.stages.lyapunov import Lyapunov
+from rnn_atlas.stages.simulation import Schedule, Simulation
+from rnn_atlas.status import Status
+
+SEED = 7
+
+
+def given(J: Floats) -> Any:
+    """An ensemble of the one network J, for dynamics whose answer is known."""
+
+    class Given:
+        name: ClassVar[str] = "given"
+        parameters: ClassVar[tuple[Parameter, ...]] = ()
+
+        class Options(Section):
+            """None."""
+
+        @staticmethod
+        def build(identity: NetworkIdentity, options: Any, seed: int) -> Network:
+            N = J.shape[0]
+            return Network(N, np.array(J, float), np.zeros((N, 0)), np.zeros((0, N)))
+
+    return Given
+
+
+def context_of(
+    stage: Any, model: str = "snt", ensemble: Any = Gaussian, ensemble_options: Any = None, **options: Any
+) -> Context:
+    """A context; options starting with `model_` go to the model, the others to the stage."""
+    entry = MODELS[model]
+    of_model = {k.removeprefix("model_"): v for k, v in options.items() if k.startswith("model_")}
+    of_stage = {k: v for k, v in options.items() if not k.startswith("model_")}
+    chosen = ensemble_options if ensemble_options is not None else ensemble.Options()
+    return Context(entry, entry.Options(**of_model), ensemble, chosen, stage.Options(**of_stage), SEED)
+
+
+def tile_of(N: int, *points: dict[str, Number], model: str = "snt", **network: Number) -> Tile:
+    """A tile of points; parameters not named take the model's defaults."""
+    defaults = {p.name: p.default for p in MODELS[model].parameters}
+    values = {"N": N, "J_mean": 0.0, "J_std": 1.0, "realization": 0} | network
+    identity = NetworkIdentity("test", "{}", tuple(values.items()))
+    return Tile(identity, tuple(tuple((defaults | point).items()) for point in points))
+
+
+def low_rank(strengths: tuple[float, ...], overlaps: tuple[float, ...]) -> GaussianLowRank.Options:
+    """Options of the low-rank ensemble."""
+    return GaussianLowRank.Options(strengths=strengths, overlaps=overlaps)
+
+
+def simulate(tile: Tile, context: Context) -> TileResult:
+    """The simulation stage, all points OK."""
+    result = Simulation.compute(tile, context, None)
+    assert np.all(result.status == Status.OK)
+    return result
+
+
+def exponents(tile: Tile, simulation: Context, lyapunov: Context) -> TileResult:
+    """The lyapunov stage on the states the simulation stage leaves."""
+    before = simulate(tile, simulation)
+    upstream = Upstream(before.values["final_state"].T.copy(), Schedule.of(simulation).steps, before.status)
+    return Lyapunov.compute(tile, lyapunov, upstream)
+
+
+def problem_of(tile: Tile, context: Context, states: Floats, tangents: Floats | None = None) -> Problem:
+    """The kernels' view of a tile at given states (N, B) and tangents (N, B k)."""
+    network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
+    return prepare_problem(network, tile, context, states, tangents)
