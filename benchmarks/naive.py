@@ -48,6 +48,21 @@ def lyapunov(J: Floats, point: Point, u: Floats, Q: Floats, first_step: int, n_s
     return u, Q, stretch
 
 
+def largest_exponent(J: Floats, point: Point, u: Floats, q: Floats, first_step: int, n_steps: int) -> Floats:
+    """Log stretches (n_steps,) of one tangent (N,) by its norm: what a user who wants lambda_1 alone may write instead."""
+    stretch = np.empty(n_steps)
+    for i in range(n_steps):
+        phi = np.tanh(point.g * u)
+        q = point.gamma * q + J @ (point.g * (1.0 - phi**2) * q * 1.05)
+        norm = np.linalg.norm(q)
+        stretch[i] = np.log(norm)
+        q = q / norm
+        u = point.gamma * u + J @ phi - point.theta
+        if point.noise is not None:
+            u = u + point.sigma * point.noise(first_step + i)
+    return stretch
+
+
 def points_of(tile: Tile, context: Context, *, replay: bool) -> list[Point]:
     """The tile's points. Noise: replayed from the tile's own stream, or numpy's generator as a user would take it."""
     theta = -quenched_drive(tile, context)

@@ -90,7 +90,7 @@ def test_the_exponents_sum_to_the_mean_log_determinant_of_the_step(model: str, p
         Lyapunov, model, exponents="all", transient=60, duration=64 * 32 * (0.1 if model == "rate" else 1), **settings
     )
     result = exponents(tile, sim, lyap)
-    assert result.values["lambda_max"][0] > 0.05
+    assert result.values["lambda_max"][0] > 0.02
     assert np.all(result.values["sum_rule_residual"] < 1e-8)
     assert np.all(result.values["sum_rule_residual"] > 0)  # LU and Gram-Schmidt never round alike
 

@@ -79,8 +79,9 @@ def _period(window: Floats, *, is_flow: bool) -> float:
     window = window[-2 * half :]
     reference = window[:half]
     spread = float(np.mean((reference - reference.mean(axis=0)) ** 2))
-    displacement = _displacement(window, half)
-    relative = displacement / (2.0 * spread)
+    if spread == 0.0 or not _comes_back(window, half, spread):
+        return float("nan")
+    relative = _displacement(window, half) / (2.0 * spread)
     if not is_flow:
         returned = np.flatnonzero(relative[1:] < PERIODIC_TOLERANCE)
         return float(returned[0] + 1) if returned.size else float("nan")

@@ -146,7 +146,8 @@ def coordinates(context: Context) -> dict[str, NDArray[Any]]:
 def _observables(problem: Problem, record: Recording, context: Context, tile: Tile, final: Floats) -> dict[str, NDArray[Any]]:
     """All values of the tile, point first. Each point is reduced from arrays of its own, so that its bits are its own."""
     noise = context.model.coefficients(tile, context.model_options).noise
-    rows = [_one_point(_Column(problem, record, p), context, noisy=bool(noise[p] > 0)) for p in range(problem.count)]
+    with np.errstate(over="ignore", invalid="ignore"):  # a diverging column may; it is NaN in the end
+        rows = [_one_point(_Column(problem, record, p), context, noisy=bool(noise[p] > 0)) for p in range(problem.count)]
     values = {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
     return values | {"final_state": final.T}
 

@@ -1,0 +1,327 @@
+"""Runs as users run them: serial and Dask, killed, resumed, extended, failed, through Snakemake. Real processes throughout."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from rnn_atlas import tiles
+from rnn_atlas.config import load_study
+from rnn_atlas.execute import missing, run_stage
+from rnn_atlas.pipeline import complete_stage, results_folder
+from rnn_atlas.provenance import code_digest, code_tokens
+from rnn_atlas.status import Status
+
+ROOT = Path(__file__).parents[1]
+STUDY: dict[str, Any] = {
+    "study": "tiny",
+    "title": "A tiny study",
+    "seed": 5,
+    "model": {"name": "snt"},
+    "network": {"ensemble": "gaussian"},
+    "parameters": {"N": 30},
+    "realizations": 2,
+    "sweeps": {
+        "g_gamma": {"g": [0.5, 1.5, 2.5, 3.5], "gamma": [0.0, 0.4], "sigma": [0.0, 0.2]},
+        "spectra": {"g": [1.5, 2.5], "stages": {"lyapunov": {"exponents": "all"}}},
+    },
+    "stages": {
+        "networks": {},
+        "simulation": {"transient": 50, "duration": 150},
+        "lyapunov": {"transient": 40, "duration": 320},
+    },
+    "figures": {"map": {"kind": "heat_map", "sweep": "g_gamma", "x": "g", "y": "gamma", "select": {"sigma": 0}}},
+}
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(STUDY | changes, sort_keys=False))
+    return path
+
+
+def sweeps(**changes: Any) -> dict[str, Any]:
+    return STUDY["sweeps"] | {"g_gamma": STUDY["sweeps"]["g_gamma"] | changes}
+
+
+def digests(study: Path, root: Path, **how: Any) -> list[str]:
+    """Runs all stages and returns their data digests."""
+    loaded = load_study(study)
+    results = results_folder(loaded, root)
+    return [complete_stage(loaded, stage, results, **how)["digest"] for stage in loaded.stage_names]
+
+
+def command(*words: object, **more: Any) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "rnn_atlas.cli", *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=300, check=False, **more)
+
+
+def tile_files(root: Path) -> dict[Path, tuple[int, int]]:
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in root.rglob("tiles/*/??/*.npz")}
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Digests of the study computed in this process, in the stages' own tile widths."""
+    folder = tmp_path_factory.mktemp("reference")
+    return digests(written(folder), folder)
+
+
+@pytest.mark.parametrize("width", [8, 24, 64])
+def test_tiles_of_any_width_give_one_and_the_same_dataset(width: int, reference: list[str], tmp_path: Path) -> None:
+    assert digests(written(tmp_path), tmp_path, width=width) == reference
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_dask_with_any_number_of_workers_gives_the_same_dataset_as_one_process(
+    workers: int, reference: list[str], tmp_path: Path
+) -> None:
+    assert digests(written(tmp_path), tmp_path, cluster="local", workers=workers, width=5) == reference
+
+
+def test_a_cluster_that_is_already_there_is_used_by_address_and_by_scheduler_file(reference: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "scheduler.json"
+    with psutil.Popen([sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--dashboard-address", ":0",
+                       "--scheduler-file", str(file)], stderr=subprocess.DEVNULL) as scheduler:  # fmt: skip
+        worker = psutil.Popen([sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file), "--nthreads", "1",
+                               "--no-dashboard", "--local-directory", str(tmp_path)], stderr=subprocess.DEVNULL)  # fmt: skip
+        try:
+            while not file.is_file():
+                time.sleep(0.1)
+            first = digests(written(tmp_path), tmp_path / "a", cluster=f"file:{file}", width=7)
+            address = json.loads(file.read_text())["address"]
+            second = digests(written(tmp_path), tmp_path / "b", cluster=f"address:{address}", width=9)
+        finally:
+            for process in (worker, scheduler):
+                process.terminate()
+            worker.wait(30)
+    assert first == second == reference
+
+
+SLOW = {
+    "parameters": {"N": 150},
+    "stages": {
+        "simulation": {"transient": 500, "duration": 4000, "window": 50},
+        "lyapunov": {"transient": 40, "duration": 640},
+    },
+    "sweeps": {"g_gamma": {"g": [0.5 + 0.1 * i for i in range(24)], "gamma": [0.0, 0.3]}},
+    "figures": {},
+}
+
+
+def test_killed_workers_and_a_killed_run_leave_a_study_that_resumes_to_the_same_dataset(tmp_path: Path) -> None:
+    """SIGKILL to a worker while tiles run, then to the whole process group; then run to the end. One digest."""
+    study = written(tmp_path, **SLOW)
+    expected = digests(study, tmp_path / "straight", width=8)
+    root = tmp_path / "killed"
+    line = [sys.executable, "-m", "rnn_atlas.cli", "stage", "simulation", str(study), "--results", str(root)]
+    run = psutil.Popen([*line, "--workers", "2", "--tile-width", "8"], start_new_session=True, stderr=subprocess.DEVNULL)
+    wait_for_tiles(root, 2, run)
+    workers = [p for p in run.children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
+    assert workers
+    workers[-1].send_signal(signal.SIGKILL)
+    wait_for_tiles(root, 4, run)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(30)
+    before = tile_files(root)
+    assert 4 <= len(before) < 12
+    assert digests(study, root, cluster="local", workers=2, width=8) == expected
+    assert all(tile_files(root)[path] == stamp for path, stamp in before.items())
+
+
+def wait_for_tiles(root: Path, count: int, run: Any) -> None:
+    while len(tile_files(root)) < count:
+        assert run.poll() is None, "the run ended before it could be killed: make its tiles longer"
+        time.sleep(0.02)
+
+
+def test_growing_axes_computes_only_the_new_points_and_equals_a_fresh_run(tmp_path: Path) -> None:
+    """Interleaved gains and two more realizations: only new points, counted, old tile files untouched."""
+    study, root = written(tmp_path), tmp_path / "grown"
+    digests(study, root)
+    before = tile_files(root)
+    grown = written(tmp_path, realizations=4, sweeps=sweeps(g=[0.5, 1.0, 1.5, 2.5, 3.0, 3.5]))
+    loaded = load_study(grown)
+    work = missing(loaded, "simulation", results_folder(loaded, root))
+    old, new = 4 * 4 * 2, 6 * 4 * 4
+    assert work.wanted == new  # the points of sweep `spectra` are among them
+    assert work.done == old
+    assert sum(len(task.tile) for task in work.tasks) == new - old
+    assert digests(grown, root) == digests(grown, tmp_path / "fresh")
+    after = tile_files(root)
+    assert all(after[path] == stamp for path, stamp in before.items())
+
+
+def test_a_tile_file_has_the_same_bytes_whoever_writes_it(tmp_path: Path) -> None:
+    study = load_study(written(tmp_path))
+    for root in ("a", "b"):
+        run_stage(study, "simulation", tmp_path / root, width=16)
+    files = [sorted(p.relative_to(tmp_path / root) for p in tile_files(tmp_path / root)) for root in ("a", "b")]
+    assert files[0] == files[1]
+    assert len(files[0]) == 2
+    for name in files[0]:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_point_that_fails_is_recorded_alone_and_only_it_is_tried_again(tmp_path: Path) -> None:
+    """A real failure: with 1.5 GB of address space a network of N = 9000 (650 MB, and as much packed) cannot be built.
+
+    Its neighbours' results stand, `check` fails, the figure is made; `resume` computes that point and no other.
+    """
+    study = written(
+        tmp_path,
+        parameters={},
+        realizations=1,
+        sweeps={"sizes": {"N": [20, 9000], "g": [0.5, 1.5]}},
+        stages={"simulation": {"transient": 0, "duration": 2, "window": 8, "trajectories": 1}},
+        figures={"delta": {"kind": "autocorrelation", "sweep": "sizes", "curves": "g", "select": {"N": 20}}},
+    )
+    shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    limited = ["bash", "-c", 'ulimit -v $0; exec "$@"', str(limit_for_small_networks())]
+    line = [sys.executable, "-m", "rnn_atlas.cli"]
+    how = {"cwd": tmp_path, "capture_output": True, "text": True, "timeout": 400, "check": False}
+    first = subprocess.run([*limited, *line, "run", str(study), "--workers", "1", "--cluster", "serial"], **how)
+    results = tmp_path / "results" / "tiny"
+    receipt = json.loads((results / "receipts" / "simulation.json").read_text())
+    assert receipt["counts"]["sizes"] == {"OK": 2, "ERROR": 2}, first.stderr
+    assert first.returncode != 0
+    assert "2 ERROR" in first.stdout + first.stderr
+    assert (results / "figures" / "delta.png").is_file()
+    folder = next((results / "tiles").iterdir())
+    assert all("MemoryError" in text or "Unable to allocate" in text for _, text in tiles.tracebacks(folder))
+    before = tile_files(results)
+    again = subprocess.run([*line, "resume", str(study), "--workers", "1", "--cluster", "serial"], **how)
+    assert again.returncode == 0, again.stdout + again.stderr
+    receipt = json.loads((results / "receipts" / "simulation.json").read_text())
+    assert receipt["counts"]["sizes"] == {"OK": 4}
+    after = tile_files(results)
+    assert all(after[path] == stamp for path, stamp in before.items())
+    fresh = [points for path in after.keys() - before.keys() for points in tiles.header(path)[0]["ids"]]
+    assert len(fresh) == 2
+    loaded = load_study(study)
+    assert receipt["digest"] == complete_stage(loaded, "simulation", tmp_path / "fresh")["digest"]
+
+
+def limit_for_small_networks() -> int:
+    """Kilobytes of address space in which everything is imported and compiled, with 500 MB to spare."""
+    code = (
+        "import rnn_atlas.execute, rnn_atlas.publish, rnn_atlas.plan, rnn_atlas.figures.draw, matplotlib.pyplot, scipy.signal, resource;"
+        "print(open('/proc/self/statm').read().split()[0])"
+    )
+    pages = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    return pages * os.sysconf("SC_PAGE_SIZE") // 1024 + 500_000
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with the workflow and the tiny study, as a user's checkout has them."""
+    shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    written(tmp_path)
+    return tmp_path
+
+
+def snakemake(project: Path, *targets: str) -> str:
+    """Runs Snakemake there and returns what it says; the cluster is this process' own."""
+    line = [sys.executable, "-m", "snakemake", *targets, "--configfile", "tiny.yaml", "--cores", "2"]
+    environment = os.environ | {"RNN_ATLAS_CLUSTER": "serial"}
+    done = subprocess.run(line, cwd=project, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_no_figure_is_stale_after_an_interruption_between_a_stage_and_its_figure(project: Path) -> None:
+    """The sweep grows, the stages run, the figure is not drawn; then everything: the figure shows the new data.
+
+    And what has not changed is not run again.
+    """
+    figure = project / "results" / "tiny" / "figures" / "map.png"
+    snakemake(project)
+    first = figure.read_bytes()
+    quiet = snakemake(project)
+    assert "rule stage" not in quiet
+    assert "rule figure" not in quiet
+    written(project, sweeps=sweeps(g=[0.5, 1.0, 1.5, 2.5, 3.5]))
+    snakemake(project, "results/tiny/receipts/lyapunov.json", "results/tiny/receipts/networks.json")
+    assert figure.read_bytes() == first
+    snakemake(project)
+    second = figure.read_bytes()
+    assert second != first
+    fresh = project / "fresh"
+    fresh.mkdir()
+    for name in ("workflow", "Snakefile", "tiny.yaml"):
+        (shutil.copytree if (project / name).is_dir() else shutil.copy)(project / name, fresh / name)
+    snakemake(fresh)
+    assert (fresh / "results" / "tiny" / "figures" / "map.png").read_bytes() == second
+
+
+def test_a_comment_reruns_nothing_and_a_number_in_a_kernel_reruns_its_stages_under_a_new_key(project: Path) -> None:
+    """On a copy of the package, put before the installed one on the path."""
+    shutil.copytree(ROOT / "src" / "rnn_atlas", project / "edited" / "rnn_atlas", ignore=shutil.ignore_patterns("__pycache__"))
+    kernel = project / "edited" / "rnn_atlas" / "kernels" / "random.py"
+    original = kernel.read_text()
+
+    def keys() -> set[str]:
+        return {folder.name for folder in (project / "results" / "tiny" / "tiles").iterdir()}
+
+    def run() -> str:
+        environment = os.environ | {"RNN_ATLAS_CLUSTER": "serial", "PYTHONPATH": str(project / "edited")}
+        line = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", "--cores", "2"]
+        done = subprocess.run(line, cwd=project, env=environment, capture_output=True, text=True, timeout=400, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    run()
+    before, stamps = keys(), tile_files(project)
+    kernel.write_text("# a remark\n" + original.replace('"""Threefry-2x64-13 of', '"""The generator Threefry-2x64-13 of'))
+    assert "rule stage" not in run()
+    kernel.write_text(original.replace("_ROUNDS = 13", "_ROUNDS = 20"))
+    said = run()
+    assert said.count("rule stage") >= 2
+    new = keys() - before
+    assert {name.split("-")[0] for name in new} == {"simulation", "lyapunov"}  # two keys of lyapunov: two sets of options
+    assert all(tile_files(project)[path] == stamp for path, stamp in stamps.items())
+
+
+def test_code_tokens_see_numbers_and_names_but_no_comments_docstrings_or_layout() -> None:
+    base = 'def f(x):\n    """What f does."""\n    return x + 1  # one more\n'
+    same = '# head\ndef f( x ):\n\n    """Otherwise put."""\n    # why\n    return x  +  1\n'
+    assert code_tokens(base) == code_tokens(same)
+    for other in (base.replace("1", "2"), base.replace("return x", "return -x"), base.replace('"""What', 's = """What')):
+        assert code_tokens(base) != code_tokens(other)
+    assert code_digest(("kernels",)) != code_digest(("models",))
+
+
+def test_a_snakemake_run_of_a_broken_study_says_the_sentence_and_computes_nothing(project: Path) -> None:
+    written(project, sweeps=sweeps(gama=[0.1]))
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", "--cores", "1"],
+        cwd=project, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "unknown key 'gama'" in done.stderr
+    assert "Did you mean 'gamma'?" in done.stderr
+    assert not (project / "results").exists()
+
+
+def test_statuses_are_counted_per_sweep_in_the_receipt(tmp_path: Path) -> None:
+    study = load_study(
+        written(tmp_path, model={"name": "snt", "transfer": "linear"}, stages={"simulation": {"transient": 2000}}, figures={})
+    )
+    receipt = complete_stage(study, "simulation", tmp_path)
+    counts = receipt["counts"]["g_gamma"]
+    assert set(counts) == {Status.OK.name, Status.DIVERGED.name}
+    assert sum(counts.values()) == 32
+    assert receipt["versions"].keys() >= {"python", "numpy", "numba", "zarr"}
+    assert receipt["references"]
+    assert "time" not in json.dumps(receipt["versions"])

@@ -1,0 +1,133 @@
+"""Observables of a run where they are known exactly, and the regimes of systems that are known."""
+
+import numpy as np
+import pytest
+from scipy.linalg import solve_discrete_lyapunov
+
+from rnn_atlas.stages.observables import autocovariance, participation_ratio, regime, welch_spectrum
+from rnn_atlas.stages.simulation import Simulation
+from rnn_atlas.status import Regime
+from tests.support import context_of, given, simulate, tile_of
+
+RANDOM = np.random.Generator(np.random.Philox(21))
+N = 12
+J = 0.6 * RANDOM.standard_normal((N, N)) / np.sqrt(N)
+
+
+def test_a_linear_noisy_network_has_the_covariance_of_the_discrete_lyapunov_equation() -> None:
+    """u' = A u + sigma B, A = gamma + g J: C = A C A^T + sigma^2; Delta(lag) = tr(A^lag C) / N; PR from C.
+
+    60,000 steps, correlation times of a few: 1 % on variances (3 standard errors), 5 % on the dimension.
+    """
+    gamma, g, sigma = 0.3, 0.8, 0.5
+    A = gamma * np.eye(N) + g * J
+    C = solve_discrete_lyapunov(A, sigma**2 * np.eye(N))
+    context = context_of(Simulation, ensemble=given(J), model_transfer="linear", transient=100, duration=60_000, lags=4)
+    found = simulate(tile_of(N, {"g": g, "gamma": gamma, "sigma": sigma}), context).values
+    lags = [np.trace(np.linalg.matrix_power(A, lag) @ C) / N for lag in range(4)]
+    np.testing.assert_allclose(found["autocorrelation"][0], lags, atol=0.01 * lags[0])
+    np.testing.assert_allclose(found["mean_square"][0], lags[0], rtol=0.01)
+    np.testing.assert_allclose(found["kinetic_energy"][0], 2 * (lags[0] - lags[1]), rtol=0.01)
+    assert abs(found["variance_static"][0]) < 0.02 * lags[0]
+    np.testing.assert_allclose(found["variance_dynamic"][0], lags[0], rtol=0.03)
+    dimension = np.trace(C) ** 2 / (N * np.sum(C**2))
+    assert abs(found["participation_ratio"][0] - dimension) < 0.25  # 128 snapshots only: relative error sqrt(2/64) or so
+
+
+def test_a_quenched_stimulus_alone_gives_a_static_variance_and_a_mean_of_minus_theta() -> None:
+    """u* = -theta / (1 - gamma): mean -theta_bar / (1 - gamma), static variance sigma_theta^2 / (1 - gamma)^2, nothing moves."""
+    gamma, theta, spread = 0.5, 0.3, 0.4
+    tile = tile_of(4000, {"gamma": gamma, "theta_bar": theta, "sigma_theta": spread}, J_std=0.0)
+    found = simulate(tile, context_of(Simulation, transient=100, duration=200)).values
+    assert abs(found["mean"][0] + theta / (1 - gamma)) < 4 * spread / (1 - gamma) / np.sqrt(4000)
+    expected = (spread / (1 - gamma)) ** 2
+    assert abs(found["variance_static"][0] - expected) < 4 * expected * np.sqrt(2 / 4000)
+    assert abs(found["variance_dynamic"][0]) < 1e-12
+    assert found["regime"][0] == Regime.FIXED_POINT
+    assert np.isnan(found["participation_ratio"][0])
+
+
+def test_the_autocovariance_is_the_average_of_lagged_products() -> None:
+    window = RANDOM.standard_normal((50, 3))
+    direct = [np.mean(window[: 50 - lag] * window[lag:]) for lag in range(7)]
+    np.testing.assert_allclose(autocovariance(window, 7), direct, atol=1e-13)
+
+
+def test_the_power_spectrum_of_white_noise_is_flat_and_integrates_to_its_variance() -> None:
+    """One-sided density of unit white noise sampled every 0.5: 2 x 0.5 = 1 per unit frequency; here 8 series of 20,000."""
+    density = welch_spectrum(RANDOM.standard_normal((20_000, 8)), 0.5, 64).mean(axis=1)
+    np.testing.assert_allclose(density[2:-1], 1.0, atol=0.05)
+
+
+def test_a_sine_puts_its_power_half_the_squared_amplitude_at_its_frequency() -> None:
+    """Frequency 1/8 per sample, amplitude 3: the density integrates to 9/2 around it."""
+    series = 3 * np.sin(2 * np.pi * np.arange(4096) / 8)
+    density = welch_spectrum(series, 1.0, 256)
+    assert int(np.argmax(density)) == 32
+    assert density[28:37].sum() / 256 == pytest.approx(4.5, rel=1e-3)
+
+
+def test_the_participation_ratio_is_exact_for_two_halves_of_one_covariance_and_unbiased_for_noise() -> None:
+    """Isotropic noise in N = 200 dimensions from 128 snapshots: the plain estimator gives 0.39, the cross one 1 +- 0.1."""
+    snapshots = RANDOM.standard_normal((128, 200))
+    assert abs(participation_ratio(snapshots) - 1.0) < 0.1
+    line = np.outer(RANDOM.standard_normal(128), RANDOM.standard_normal(200))
+    assert participation_ratio(line) == pytest.approx(1 / 200, rel=1e-9)
+    assert np.isnan(participation_ratio(np.ones((128, 5))))
+
+
+PHASE = 2 * np.pi * np.arange(1024)
+TORUS = np.stack([np.cos(PHASE * 0.1234567) + 0.3 * np.cos(PHASE * 0.0567891), np.sin(PHASE * 0.1234567)], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("window", "is_flow", "expected", "period"),
+    [
+        (np.ones((1024, 2)), False, Regime.FIXED_POINT, np.nan),
+        (np.stack([np.arange(1024) % 7, np.arange(1024) % 7 == 2], axis=1).astype(float), False, Regime.PERIODIC, 7.0),
+        (np.stack([np.cos(PHASE / 17.3), np.sin(PHASE / 17.3)], axis=1), True, Regime.PERIODIC, 17.3),
+        (np.stack([np.cos(PHASE * 0.1234567), np.sin(PHASE * 0.1234567)], axis=1), False, Regime.FLUCTUATING, np.nan),
+        (TORUS, True, Regime.FLUCTUATING, np.nan),
+        (RANDOM.standard_normal((1024, 3)), False, Regime.FLUCTUATING, np.nan),
+        (np.exp(-np.arange(1024) / 100)[:, None] * np.ones((1, 2)), False, Regime.UNDECIDED, np.nan),
+    ],
+)
+def test_regimes_of_known_series(window: np.ndarray, is_flow: bool, expected: Regime, period: float) -> None:
+    """An invariant circle of a map and a torus of a flow are not periodic; a decay is undecided until it has decayed."""
+    motion = float(np.sqrt(np.mean((window[-1] - window[-2]) ** 2)))
+    found, found_period = regime(window, motion, noisy=False, is_flow=is_flow)
+    assert found == expected
+    np.testing.assert_allclose(found_period, period, rtol=1e-4)
+
+
+def test_a_noisy_point_is_never_called_a_fixed_point() -> None:
+    found = simulate(tile_of(20, {"g": 0.5, "sigma": 1e-9}), context_of(Simulation, transient=300, duration=300)).values
+    assert found["regime"][0] == Regime.FLUCTUATING
+
+
+def test_the_activity_is_the_mean_of_f_and_the_trajectory_the_first_neurons() -> None:
+    """The last sample is one step before the final state: m = mean tanh(g u) there, and F(u) is the final state."""
+    found = simulate(tile_of(N, {"g": 3.0}), context_of(Simulation, ensemble=given(J / 0.6), transient=20, duration=200)).values
+    last = found["trajectory"][0][:, -1]
+    assert last.shape == (4,)
+    previous = np.linalg.solve(J / 0.6, found["final_state"][0])  # tanh(g u) of the last sample
+    np.testing.assert_allclose(found["population_activity"][0, -1], previous.mean(), atol=1e-12)
+    np.testing.assert_allclose(np.tanh(3 * last), previous[:4], atol=1e-12)
+
+
+def test_durations_are_in_tau_for_the_flow() -> None:
+    """transient 5, duration 40, sampling 0.5 tau at dt 0.1: 80 samples 0.5 tau apart, lags and frequencies in tau."""
+    context = context_of(Simulation, "rate", transient=5, duration=40, sampling=0.5, lags=11, segment=64, window=50)
+    result = simulate(tile_of(20, {"g": 2.0}, model="rate"), context)
+    np.testing.assert_allclose(result.coordinates["lag"], np.arange(11) * 0.5)
+    np.testing.assert_allclose(result.coordinates["time"], np.arange(50) * 0.5)
+    assert result.coordinates["frequency"][-1] == pytest.approx(1.0)  # Nyquist of 0.5 tau
+    assert result.values["population_activity"].shape == (1, 50)
+
+
+def test_the_flows_kinetic_energy_is_the_mean_squared_velocity() -> None:
+    """x' = -x alone, from x(0) ~ N(0, 1): <x'^2> = <x^2>, exactly, at every sample."""
+    found = simulate(
+        tile_of(200, {}, model="rate", J_std=0.0), context_of(Simulation, "rate", transient=0, duration=3, sampling=0.1)
+    )
+    np.testing.assert_allclose(found.values["kinetic_energy"], found.values["mean_square"], rtol=1e-12)
