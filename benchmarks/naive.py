@@ -53,7 +53,7 @@ def largest_exponent(J: Floats, point: Point, u: Floats, q: Floats, first_step: 
     stretch = np.empty(n_steps)
     for i in range(n_steps):
         phi = np.tanh(point.g * u)
-        q = point.gamma * q + J @ (point.g * (1.0 - phi**2) * q * 1.05)
+        q = point.gamma * q + J @ (point.g * (1.0 - phi**2) * q)
         norm = np.linalg.norm(q)
         stretch[i] = np.log(norm)
         q = q / norm

@@ -10,9 +10,10 @@ from rnn_atlas.kernels.step import Floats, complete, prepare
 
 
 class Recording(NamedTuple):
-    """Sums and windows of one run. `total` (blocks, padded N, LANES), `square`, `kinetic` (blocks, LANES),
-    `activity` and `projection` on a fixed direction (samples, blocks, LANES), `window` (samples, recorded neurons, blocks, LANES),
-    `snapshots` (n, blocks, padded N, LANES).
+    """Sums and windows of one run.
+
+    `total` (blocks, padded N, LANES), `square`, `kinetic` (blocks, LANES), `activity` and `projection` on a fixed direction
+    (samples, blocks, LANES), `window` (samples, recorded neurons, blocks, LANES), `snapshots` (n, blocks, padded N, LANES).
     """
 
     total: Floats

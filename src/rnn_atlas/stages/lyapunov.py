@@ -19,6 +19,9 @@ from rnn_atlas.stages.simulation import network_bytes, product_flops
 from rnn_atlas.status import Status
 
 BLOCKS = 32
+SUM_RULE_TOLERANCE = 1e-6
+"""Per step and mode. Beyond it a step spans more than the 16 digits there are: without leak and at large gain, where the
+slopes of saturated neurons fall below 1e-16 of those of the others, no orthonormalization is frequent enough."""
 SPREAD_BUDGET = 14.0
 """Largest (lambda_1 - lambda_k) x interval: beyond e^14 the frame's rounding errors reach 1e-9."""
 LONGEST_INTERVAL = 32
@@ -87,6 +90,8 @@ class Lyapunov:
         if context.options.exponents == "all":
             values["sum_rule_residual"] = run.residual()
         status = np.where([_unsettled(rates) for rates in per_time], Status.NOT_CONVERGED, Status.OK)
+        if context.options.exponents == "all":
+            status = np.where(values["sum_rule_residual"] > SUM_RULE_TOLERANCE, Status.UNRESOLVED, status)
         status = np.where(bad, Status.DIVERGED, status).astype(np.int8)
         axes = {"block": np.arange(BLOCKS), "exponent": np.arange(k)}
         return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, axes)

@@ -47,7 +47,7 @@ class Simulation:
 
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
-        """2 N^2 flops per column and product; memory for the packed J, the columns' arrays and the recording."""
+        """2 N^2 flops per column and product, about 400 per recorded number; memory for J, the columns and the recording."""
         N, B, options = tile.network.N, padded(len(tile), LANES), context.options
         plan = Schedule.of(context)
         products = (plan.transient + plan.samples * plan.stride) * _products(context)
@@ -60,6 +60,7 @@ class Simulation:
             stored=stored,
             column_steps=products * B,
             columns=B,
+            elementwise=400.0 * len(tile) * plan.samples * min(N, RECORDED_NEURONS),
         )
 
     @staticmethod

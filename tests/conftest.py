@@ -1,0 +1,85 @@
+"""What the tests of the user's side share: a small study as a mapping, files made of it, and one study run to its end."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rnn_atlas.config import Study, load_study
+from rnn_atlas.pipeline import complete_stage
+
+SMALL = """
+study: small
+title: A small study
+seed: 7
+model: {name: snt, transfer: tanh}
+network: {ensemble: gaussian_low_rank, strengths: [2.0, 1.5], overlaps: [1.5, 0.0]}
+parameters: {N: 20, rank: 0}
+realizations: 2
+sweeps:
+  plane: {g: [0.5, 1.0, 2.0, 3.0], sigma: [0, 0.5]}
+  sizes: {N: [20, 32], g: [0.5, 2.0]}
+  ranks: {rank: [0, 1, 2], g: [0.5, 2.0]}
+  spectra: {N: [20, 32], g: [0.5, 2.0], gamma: 0.2, stages: {lyapunov: {exponents: all}}}
+stages:
+  networks: {store_matrix: true}
+  simulation: {transient: 100, duration: 200}
+  lyapunov: {exponents: 1, transient: 50, duration: 192}
+figures:
+  heat_map: {kind: heat_map, sweep: plane, x: g, y: sigma}
+  size_curves: {kind: size_curves, sweep: sizes, x: g, curves: N}
+  eigenvalues: {kind: eigenvalues, sweep: ranks, panels: rank, gain: 1.5}
+  autocorrelation: {kind: autocorrelation, sweep: plane, curves: g, select: {sigma: 0.5}}
+  activity_strips: {kind: activity_strips, sweep: plane, strips: g, select: {sigma: 0}}
+  lyapunov_spectra: {kind: lyapunov_spectra, sweep: spectra, curves: g}
+"""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A study that ran to its end: its file, what `--results` takes, and its own folder there."""
+
+    file: Path
+    root: Path
+    results: Path
+    study: Study
+
+
+def run_serially(content: dict[str, Any], root: Path) -> Finished:
+    """All stages of this study, one tile after the other in this process."""
+    root.mkdir(parents=True, exist_ok=True)
+    file = root / f"{content['study']}.yaml"
+    file.write_text(yaml.safe_dump(content, sort_keys=False))
+    study = load_study(file)
+    results = root / study.study
+    for stage in study.stage_names:
+        complete_stage(study, stage, results)
+    return Finished(file, root, results, study)
+
+
+@pytest.fixture
+def small() -> dict[str, Any]:
+    """A study file's content, to be changed at will."""
+    return copy.deepcopy(yaml.safe_load(SMALL))
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a study's content to a file of its own."""
+
+    def write(content: dict[str, Any], name: str = "small.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The small study, run to its end once. Only to be read."""
+    return run_serially(yaml.safe_load(SMALL), tmp_path_factory.mktemp("finished"))

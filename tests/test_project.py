@@ -1,0 +1,471 @@
+"""The project holds itself to its own rules: dependencies, who may import what, schema, shipped studies, style, documents."""
+
+import ast
+import graphlib
+import json
+import re
+import subprocess
+import sys
+import sysconfig
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from rnn_atlas.cli import _parser
+from rnn_atlas.config import Study, load_study
+from rnn_atlas.figures.kinds import KINDS, FigureOptions
+from rnn_atlas.registry import ENSEMBLES, MODELS, STAGES, known_parameters
+from rnn_atlas.template import schema_text
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "rnn_atlas"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+STUDIES = sorted((ROOT / "config").glob("*.yaml"))
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+
+
+# ---- dependencies: pyproject.toml, requirements.lock, environment.yml ------------------------------------------------
+
+PYTHONS = ("3.11", "3.12", "3.13")
+CONDA_NAMES = {"dask-core": "dask", "matplotlib-base": "matplotlib"}
+"""Conda splits these: the plain name there stands for more than we import."""
+
+
+@cache
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def direct_dependencies() -> list[Requirement]:
+    """What the package, its developers and its build ask for."""
+    project = pyproject()["project"]
+    texts = project["dependencies"] + project["optional-dependencies"]["dev"] + pyproject()["build-system"]["requires"]
+    return [Requirement(text) for text in texts]
+
+
+@cache
+def lock_entries() -> list[str]:
+    """One text per pin, its continued lines joined."""
+    joined = (ROOT / "requirements.lock").read_text().replace("\\\n", " ")
+    return [line for line in joined.splitlines() if line.strip()]
+
+
+def pins_on(python: str) -> dict[str, list[str]]:
+    """Locked versions by name, of the pins whose markers hold on this Python."""
+    pins: dict[str, list[str]] = {}
+    for entry in lock_entries():
+        requirement = Requirement(entry.split("--hash")[0])
+        where = {"python_version": python, "python_full_version": f"{python}.0"}
+        if requirement.marker is None or requirement.marker.evaluate(where):
+            (exact,) = requirement.specifier
+            pins.setdefault(canonicalize_name(requirement.name), []).append(exact.version)
+    return pins
+
+
+def conda_versions() -> dict[str, str]:
+    """Versions in environment.yml by the names of pyproject.toml, pip's section included."""
+    entries: list[Any] = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    pip = next(entry["pip"] for entry in entries if isinstance(entry, dict))
+    pairs = [entry.split("=", 1) for entry in entries if isinstance(entry, str) and "=" in entry]
+    pairs += [entry.split("==", 1) for entry in pip]
+    return {canonicalize_name(CONDA_NAMES.get(name, name)): version for name, version in pairs}
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_each_direct_dependency_is_locked_once_within_its_range(python: str) -> None:
+    pins = pins_on(python)
+    for requirement in direct_dependencies():
+        versions = pins.get(canonicalize_name(requirement.name), [])
+        assert len(versions) == 1, f"{requirement.name} on Python {python}: locked versions {versions}; write the lock anew"
+        assert requirement.specifier.contains(versions[0]), f"{requirement} is locked at {versions[0]}; write the lock anew"
+
+
+def test_every_pin_of_the_lock_is_exact_and_has_hashes() -> None:
+    pin = re.compile(r"[a-z0-9.-]+==[a-z0-9.!+]+( ; [^-]+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*")
+    wrong = [entry[:80] for entry in lock_entries() if not pin.fullmatch(entry)]
+    assert len(lock_entries()) > len(direct_dependencies())
+    assert not wrong
+
+
+def test_the_lock_names_no_place_to_install_from() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    assert [word for word in ("http", "://", "index-url", "find-links", "trusted-host", "@ ") if word in text] == []
+
+
+def test_environment_yml_has_the_direct_dependencies_at_the_locked_versions() -> None:
+    versions = conda_versions()
+    python = versions.pop("python")
+    locked = pins_on(python)
+    wanted = {canonicalize_name(requirement.name) for requirement in direct_dependencies()}
+    assert versions == {name: locked[name][0] for name in wanted}
+
+
+def test_environment_yml_takes_a_supported_python_from_conda_forge_by_name() -> None:
+    content = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert content["channels"] == ["conda-forge"]
+    assert Requirement(f"python{pyproject()['project']['requires-python']}").specifier.contains(conda_versions()["python"])
+
+
+def own_files() -> list[Path]:
+    """Files under version control, or about to be."""
+    listing = ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def test_no_file_holds_a_web_address_but_of_standards_and_papers() -> None:
+    """So no package index either: where packages come from is the installing machine's choice."""
+    address = re.compile(rb"https?://([A-Za-z0-9.-]+)")
+    known = {b"json-schema.org", b"doi.org"}
+    texts = {file: file.read_bytes() for file in own_files()}
+    found = {
+        f"{file.relative_to(ROOT)}: {host.decode()}"
+        for file, text in texts.items()
+        if b"\0" not in text  # pictures carry the address of the program that drew them
+        for host in set(address.findall(text)) - known
+    }
+    assert ROOT / "pyproject.toml" in texts
+    assert not found
+
+
+def test_version_and_licence_are_the_same_in_all_project_files() -> None:
+    project = pyproject()["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest is not None
+    assert {str(citation["version"]), newest[1]} == {project["version"]}
+    assert citation["license"] == project["license"]
+    assert [author["name"] for author in citation["authors"]] == [author["name"] for author in project["authors"]]
+
+
+# ---- who may import what ---------------------------------------------------------------------------------------------
+
+LIBRARIES = {
+    "numba": {"kernels"},
+    "llvmlite": {"kernels"},
+    "scipy": {"theory", "models", "stages"},
+    "pydantic": {"contracts", "config", "networks", "models", "stages", "figures"},
+    "yaml": {"config"},
+    "dask": {"cluster", "execute"},
+    "distributed": {"cluster", "execute"},
+    "threadpoolctl": {"execute"},
+    "psutil": {"plan"},
+    "zarr": {"publish"},
+    "xarray": {"atlas", "query", "figures"},
+    "matplotlib": {"figures"},
+}
+"""Third-party libraries and the rooms that may import them; numpy is everybody's, any other nobody's."""
+
+SHARED = {"contracts", "errors", "status"}
+ROOMS = {
+    "errors": set(),
+    "status": set(),
+    "progress": set(),
+    "contracts": {"status"},
+    "identity": {"contracts"},
+    "cluster": {"errors"},
+    "kernels": {"kernels"},
+    "theory": {"theory", "errors"},
+    "networks": {"networks", "identity"} | SHARED,
+    "models": {"models", "kernels"} | SHARED,
+    "stages": {"stages", "kernels", "identity"} | SHARED,
+    "registry": {"networks", "models", "stages", "contracts"},
+    "atlas": {"config", "identity", "publish", "registry"} | SHARED,
+    "query": {"atlas"} | SHARED,
+    "figures": {"figures", "atlas", "config"} | SHARED,
+}
+"""Rooms of rnn_atlas that these rooms may import."""
+
+READS_SURROUNDINGS = {
+    "environ", "environb", "getenv", "getenvb", "putenv", "getcwd", "getcwdb", "chdir", "cwd", "home", "expanduser",
+    "expandvars", "absolute", "resolve", "abspath", "realpath", "relpath",
+}  # fmt: skip
+
+
+def room_of(module: str) -> str:
+    """kernels of rnn_atlas.kernels.step, grid of rnn_atlas.grid; empty for the package itself."""
+    return (module.split(".") + [""])[1]
+
+
+def name_of(file: Path) -> str:
+    parts = ("rnn_atlas", *file.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(part for part in parts if part != "__init__")
+
+
+@cache
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
+def imports_of(file: Path) -> Iterator[tuple[str, int]]:
+    """Modules that a file imports, anywhere in it, with the line."""
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: import by the full name"
+            module = node.module or ""
+            submodules = {f"{module}.{alias.name}" for alias in node.names} & {name_of(other) for other in MODULES}
+            yield from ((name, node.lineno) for name in submodules or {module})
+
+
+def test_only_the_named_rooms_import_a_library() -> None:
+    wrong = []
+    for file in MODULES:
+        for module, line in imports_of(file):
+            library, room = module.split(".")[0], room_of(name_of(file))
+            if library in sys.stdlib_module_names or library in {"rnn_atlas", "numpy"}:
+                continue
+            if room not in LIBRARIES.get(library, set()):
+                wrong.append(f"{file.relative_to(ROOT)}:{line} imports {library}")
+    assert not wrong
+
+
+def test_every_named_room_does_import_its_library() -> None:
+    """A permission that nobody needs is taken back; theory is still empty."""
+    used = {(m.split(".")[0], room_of(name_of(file))) for file in MODULES for m, _ in imports_of(file)}
+    unused = {(library, room) for library, rooms in LIBRARIES.items() for room in rooms} - used
+    assert unused - {("scipy", "theory"), ("dask", "execute")} == set()
+
+
+def test_inner_rooms_readers_and_figures_import_only_the_rooms_they_may() -> None:
+    wrong = []
+    for file in MODULES:
+        room = room_of(name_of(file))
+        for module, line in imports_of(file):
+            if module.startswith("rnn_atlas") and room in ROOMS and room_of(module) not in ROOMS[room]:
+                wrong.append(f"{file.relative_to(ROOT)}:{line} imports {module}")
+    assert {room_of(name_of(file)) for file in MODULES} >= ROOMS.keys()
+    assert not wrong
+
+
+def test_no_module_imports_the_command_line() -> None:
+    assert [file.name for file in MODULES if "rnn_atlas.cli" in dict(imports_of(file))] == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {name_of(file): {m for m, _ in imports_of(file) if m.startswith("rnn_atlas")} for file in MODULES}
+    order = list(graphlib.TopologicalSorter(graph).static_order())  # CycleError names the circle
+    assert order.index("rnn_atlas.contracts") < order.index("rnn_atlas.stages.lyapunov") < order.index("rnn_atlas.cli")
+
+
+def test_nothing_below_the_command_line_reads_the_environment_or_the_working_directory() -> None:
+    wrong = []
+    for file in MODULES:
+        if name_of(file) == "rnn_atlas.cli":
+            continue
+        for node in ast.walk(tree_of(file)):
+            named = {node.attr} if isinstance(node, ast.Attribute) else set()
+            if isinstance(node, ast.ImportFrom):
+                named = {alias.name for alias in node.names}
+            if named & READS_SURROUNDINGS:
+                wrong.append(f"{file.relative_to(ROOT)}:{node.lineno} uses {', '.join(named & READS_SURROUNDINGS)}")
+    assert not wrong
+
+
+def test_only_the_kernel_cache_and_the_local_cluster_use_the_machines_temporary_folder() -> None:
+    """Neither touches a number: one keeps compiled code where the package cannot, the other its workers' scratch files."""
+    assert {name_of(file) for file in MODULES if "tempfile" in dict(imports_of(file))} == {
+        "rnn_atlas.kernels",
+        "rnn_atlas.cluster",
+    }
+
+
+OUTER = {"dask", "distributed", "xarray", "zarr", "snakemake", "matplotlib", "pandas"}
+
+
+@pytest.mark.parametrize(
+    ("room", "strangers"),
+    [
+        ("", OUTER | {"yaml", "numpy", "numba", "scipy", "pydantic"}),
+        ("kernels", OUTER | {"pydantic"}),  # numba itself loads yaml and scipy
+        ("theory", OUTER | {"yaml", "numba", "pydantic"}),
+        ("networks", OUTER | {"yaml", "numba", "scipy"}),
+        ("models", OUTER),
+        ("stages", OUTER),
+    ],
+)
+def test_importing_a_room_loads_no_library_that_it_does_not_know(room: str, strangers: set[str]) -> None:
+    names = [name_of(file) for file in MODULES if room_of(name_of(file)) == room]
+    names = names if room else ["rnn_atlas"]
+    program = f"import sys, {', '.join(names)}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    loaded = set(done.stdout.split())
+    assert "rnn_atlas" in loaded
+    assert loaded & strangers == set()
+
+
+# ---- study files and their schema ------------------------------------------------------------------------------------
+
+
+def test_the_schema_of_study_files_is_that_of_the_code() -> None:
+    stored = (ROOT / "config" / "study.schema.json").read_text()
+    assert stored == schema_text(), "config/study.schema.json is not that of the code; write it with `rnn-atlas schema`"
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+def test_a_shipped_study_loads_and_carries_the_name_of_its_file(file: Path) -> None:
+    assert load_study(file).study == file.stem
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+def test_an_editor_finds_no_mistake_in_a_shipped_study(file: Path) -> None:
+    schema = json.loads(schema_text())
+    validator = jsonschema.Draft202012Validator(schema)
+    assert [error.message for error in validator.iter_errors(yaml.safe_load(file.read_text()))] == []
+    with pytest.raises(jsonschema.ValidationError):  # the schema does refuse what is wrong
+        validator.validate(yaml.safe_load(file.read_text()) | {"sweep": {}})
+
+
+@pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
+def test_the_head_of_a_shipped_study_says_what_it_costs_in_core_hours(file: Path) -> None:
+    head = re.match(r"(#.*\n)+", file.read_text())
+    assert head is not None
+    cost = re.search(r"[Cc]ost\D*(\d[\d.,]*)\s+core-hours?", head[0])
+    assert cost is not None, f"write the cost of {file.name} into its head: `rnn-atlas plan` tells it"
+    assert float(cost[1].rstrip(".,").replace(",", "")) > 0
+
+
+def test_the_demo_study_runs_every_stage_and_sweeps_every_axis_it_promises() -> None:
+    study = load_study(ROOT / "config" / "demo.yaml")
+    swept = {axis for sweep in study.sweeps for axis in study.swept(sweep)}
+    assert study.stage_names == list(STAGES)
+    assert swept >= {"g", "gamma", "sigma", "N", "rank", "realization"}
+
+
+# ---- documents -------------------------------------------------------------------------------------------------------
+
+
+def documented(heading: str) -> dict[str, str]:
+    """{key: default} of the first table under a heading of config/README.md."""
+    text = (ROOT / "config" / "README.md").read_text()
+    _, _, section = text.partition(f"\n{heading}\n")
+    section = re.split(r"\n##", section)[0]
+    return {key: default.strip(" `") for key, default in re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section, re.MULTILINE)}
+
+
+def sections() -> dict[str, tuple[Any, Any]]:
+    """Headings of config/README.md, the model of the keys below, and the model of those told elsewhere."""
+    rooms = {"Model": MODELS, "Ensemble": ENSEMBLES, "Stage": STAGES, "Figure": KINDS}
+    out: dict[str, tuple[Any, Any]] = {"## The study": (Study, None), "## Figures": (FigureOptions, None)}
+    for word, table in rooms.items():
+        for name, entry in table.items():
+            out[f"### {word} `{name}`"] = (entry.Options, FigureOptions if word == "Figure" else None)
+    return out
+
+
+@pytest.mark.parametrize("heading", sections())
+def test_config_readme_lists_the_keys_of_a_study_file_with_their_defaults(heading: str) -> None:
+    model, common = sections()[heading]
+    fields = {name: field for name, field in model.model_fields.items() if common is None or name not in common.model_fields}
+    table = documented(heading)
+    assert table.keys() == fields.keys(), f"config/README.md, {heading}"
+    for name, field in fields.items():
+        if field.is_required():
+            assert table[name] == "required", name
+            continue
+        default = field.get_default(call_default_factory=True)
+        default = default.model_dump(exclude_unset=True) if hasattr(default, "model_dump") else default
+        assert yaml.safe_load(table[name]) == default, name
+
+
+def test_config_readme_lists_every_parameter_with_its_default() -> None:
+    table = documented("## Parameters")
+    parameters = known_parameters()
+    assert table.keys() == parameters.keys()
+    assert {name: yaml.safe_load(text) for name, text in table.items()} == {n: p.default for n, p in parameters.items()}
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "config/README.md"])
+def test_a_document_names_only_commands_and_files_that_are_there(name: str) -> None:
+    text = (ROOT / name).read_text()
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    (action,) = [a for a in _parser()._actions if isinstance(a.choices, dict)]
+    code = "\n".join(re.findall(r"```.*?```|`[^`\n]+`", text, re.DOTALL))
+    assert set(re.findall(r"(?:^|`)make (\w+)", code, re.MULTILINE)) <= targets
+    assert set(re.findall(r"(?:^|`)rnn-atlas ([a-z]+)", code, re.MULTILINE)) <= set(action.choices or ())
+    files = re.findall(r"`((?:src|config|docs|tests|kernels)/[\w./-]+\.\w+)`", text)
+    written = {"config/my-study.yaml", "docs/validation.md"}  # by `rnn-atlas new` and `make validate`
+    missing = [f for f in files if f not in written and not (ROOT / f).is_file() and not (PACKAGE / f).is_file()]
+    assert missing == []
+
+
+# ---- style -----------------------------------------------------------------------------------------------------------
+
+Callable_ = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def statements(node: Any) -> list[ast.stmt]:
+    """The body without its docstring."""
+    return list(node.body[1:]) if ast.get_docstring(node) is not None else list(node.body)
+
+
+def definitions(node: Any, path: str = "", *, public: bool = True) -> Iterator[tuple[str, Any, bool]]:
+    """(name, definition, public) of all functions and classes; what is inside a function is not public."""
+    for child in node.body:
+        if isinstance(child, (Callable_, ast.ClassDef)):
+            is_public = public and not child.name.startswith("_")
+            yield f"{path}{child.name}", child, is_public
+            inside = is_public and isinstance(child, ast.ClassDef)
+            yield from definitions(child, f"{path}{child.name}.", public=inside)
+
+
+def all_definitions() -> Iterator[tuple[str, Any, bool]]:
+    for file in MODULES:
+        for name, node, public in definitions(tree_of(file)):
+            yield f"{file.relative_to(ROOT)}:{node.lineno} {name}", node, public
+
+
+def test_no_function_body_is_longer_than_sixty_lines() -> None:
+    long = []
+    for name, node, _ in all_definitions():
+        body = statements(node)
+        if isinstance(node, Callable_) and body and (body[-1].end_lineno or 0) - body[0].lineno + 1 > 60:
+            long.append(name)
+    assert not long
+
+
+def test_no_file_of_the_package_is_longer_than_400_lines() -> None:
+    assert [file.name for file in MODULES if len(file.read_text().splitlines()) > 400] == []
+
+
+def test_every_module_and_every_public_function_and_class_is_documented() -> None:
+    """Methods of a protocol (a body of `...`) are described once, in their class."""
+    bare = [str(file.relative_to(ROOT)) for file in MODULES if ast.get_docstring(tree_of(file)) is None]
+    for name, node, public in all_definitions():
+        is_declared = [ast.unparse(statement) for statement in statements(node)] == ["..."]
+        if public and ast.get_docstring(node) is None and not is_declared:
+            bare.append(name)
+    assert not bare
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check"],
+        ["ruff", "format", "--check"],
+        ["mypy"],
+        ["snakefmt", "--check", "Snakefile", *map(str, sorted((ROOT / "workflow" / "rules").glob("*.smk")))],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_a_style_checker_has_no_complaint(command: list[str]) -> None:
+    done = subprocess.run([SCRIPTS / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_snakemake_lint_asks_for_nothing_but_an_environment_per_rule() -> None:
+    """The environment is one for all rules, set up by make; `--lint` prints text whatever format it is asked for."""
+    wish = "Specify a conda environment or container for each rule."
+    done = subprocess.run([SCRIPTS / "snakemake", "--lint"], cwd=ROOT, capture_output=True, text=True, check=False)
+    complaints = re.findall(r"^ {4}\* (.+?):?$", done.stdout + done.stderr, re.MULTILINE)
+    assert wish in complaints, done.stderr  # otherwise nothing was linted at all
+    assert [complaint for complaint in complaints if complaint != wish] == []

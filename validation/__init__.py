@@ -1,0 +1,1 @@
+"""Long scientific evidence: `make validate`."""

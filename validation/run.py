@@ -1,0 +1,225 @@
+"""The long evidence: exact spectra, sum rules, zero exponents, N -> infinity, mutations. `make validate` runs all of it.
+
+Prints a table and stores it in docs/validation.md. Arguments choose parts by name.
+"""
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+import numpy as np
+from tests.support import context_of, exponents, given, tile_of
+
+import rnn_atlas
+from rnn_atlas.config import load_study
+from rnn_atlas.networks.gaussian import Gaussian
+from rnn_atlas.pipeline import complete_stage, results_folder
+from rnn_atlas.stages.lyapunov import Lyapunov
+from rnn_atlas.stages.simulation import Simulation
+from rnn_atlas.status import Status
+from validation.mutations import table as mutation_table
+
+RESULTS = ROOT / "results"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One claim: what was measured, what it is compared with, and whether it holds."""
+
+    claim: str
+    found: str
+    bar: str
+    holds: bool
+
+
+def bounded(claim: str, value: float, bound: float) -> Row:
+    """A row for |value| <= bound."""
+    return Row(claim, f"{value:.3g}", f"<= {bound:g}", bool(abs(value) <= bound))
+
+
+def trivial_point_of_the_map() -> Iterator[Row]:
+    """Whole spectrum at u = 0, N = 100, against log |gamma + g mu| of that very J."""
+    for gamma in (0.0, 0.5, 0.75):
+        g = 0.7 * (1 - gamma)
+        tile = tile_of(100, {"g": g, "gamma": gamma})
+        simulation = context_of(Simulation, transient=10_000, duration=100)
+        mu = np.linalg.eigvals(Gaussian.build(tile.network, Gaussian.Options(), simulation.seed).dense())
+        expected = np.sort(np.log(np.abs(gamma + g * mu)))[::-1]
+        errors = []
+        for steps in (1_000, 20_000):
+            run = exponents(tile, simulation, context_of(Lyapunov, exponents="all", transient=4000, duration=steps))
+            errors.append(float(np.max(np.abs(run.values["lyapunov_exponent"][0] - expected))))
+        yield bounded(
+            f"map, trivial point, N = 100, gamma = {gamma}: largest error of 100 exponents, 20,000 steps", errors[1], 2e-4
+        )
+        yield Row(
+            f"the same falls with T: 1,000 steps over 20,000 steps (gamma = {gamma})",
+            f"{errors[0] / errors[1]:.2f}",
+            "> 2",
+            errors[0] > 2 * errors[1],
+        )
+
+
+def trivial_point_of_the_flow() -> Iterator[Row]:
+    """Whole spectrum at x = 0, N = 100, against log |R(dt (g mu - 1))| / dt of the integrator's own step."""
+    g, dt = 0.7, 0.1
+    for integrator in ("rk4", "euler", "exponential_euler"):
+        tile = tile_of(100, {"g": g}, model="rate")
+        options: dict[str, Any] = {"model_integrator": integrator, "model_dt": dt}
+        simulation = context_of(Simulation, "rate", transient=300, duration=50, **options)
+        mu = np.linalg.eigvals(Gaussian.build(tile.network, Gaussian.Options(), simulation.seed).dense())
+        z = dt * (g * mu - 1)
+        growth = {"rk4": 1 + z + z**2 / 2 + z**3 / 6 + z**4 / 24, "euler": 1 + z}.get(
+            integrator, np.exp(-dt) - np.expm1(-dt) * g * mu
+        )
+        expected = np.sort(np.log(np.abs(growth)) / dt)[::-1]
+        errors = []
+        for duration in (500, 2000):
+            lyapunov = context_of(Lyapunov, "rate", exponents="all", transient=200, duration=duration, **options)
+            run = exponents(tile, simulation, lyapunov)
+            errors.append(float(np.max(np.abs(run.values["lyapunov_exponent"][0] - expected))))
+        yield bounded(f"flow, trivial point, N = 100, {integrator}: largest error of 100 exponents, 2,000 tau", errors[1], 2e-3)
+        yield Row(
+            f"the same falls with T: 500 tau over 2,000 tau ({integrator})",
+            f"{errors[0] / errors[1]:.2f}",
+            "> 2",
+            errors[0] > 2 * errors[1],
+        )
+
+
+def sum_rules() -> Iterator[Row]:
+    """Full spectra in chaos, N = 100: sum of the exponents against the mean log |det| of the step, per step and mode."""
+    cases: list[tuple[str, str, dict[str, float], dict[str, Any]]] = [
+        ("map, gamma = 0", "snt", {"g": 3.0}, {}),
+        ("map, gamma = 0, sigma = 0.3", "snt", {"g": 3.0, "sigma": 0.3}, {}),
+        ("map, gamma = 0.5, sigma = 0.2", "snt", {"g": 3.0, "gamma": 0.5, "sigma": 0.2}, {}),
+        ("flow, RK4", "rate", {"g": 4.0}, {}),
+        (
+            "flow, exponential Euler, white noise 0.3",
+            "rate",
+            {"g": 4.0, "white_noise": 0.3},
+            {"model_integrator": "exponential_euler"},
+        ),
+    ]
+    for name, model, point, options in cases:
+        tile = tile_of(100, point, model=model)
+        long = 3200 if model == "snt" else 320
+        simulation = context_of(Simulation, model, transient=200, duration=50, **options)
+        run = exponents(tile, simulation, context_of(Lyapunov, model, exponents="all", transient=100, duration=long, **options))
+        found = float(run.values["lambda_max"][0])
+        yield bounded(f"sum rule, {name} (lambda_1 = {found:.3f}): residual", float(run.values["sum_rule_residual"][0]), 1e-8)
+
+
+def rounding_limit() -> Iterator[Row]:
+    """Without leak and at large gain one step spans more than 16 digits: the sum rule sees it, and the point says so."""
+    run = exponents(
+        tile_of(100, {"g": 10.0}),
+        context_of(Simulation, transient=200, duration=50),
+        context_of(Lyapunov, exponents="all", transient=100, duration=640),
+    )
+    residual, status = float(run.values["sum_rule_residual"][0]), Status(run.status[0])
+    yield Row("map, gamma = 0, g = 10: residual", f"{residual:.2g}, {status.name}", "UNRESOLVED", status == Status.UNRESOLVED)
+
+
+def zero_exponents() -> Iterator[Row]:
+    """A limit cycle and a chaotic flow each have one exponent 0."""
+    J = np.array([[1.5, -1.0, 0.0], [1.2, 1.3, 0.2], [0.7, 0.0, -0.5]])
+    simulation = context_of(Simulation, "rate", given(J), transient=200, duration=50)
+    lyapunov = context_of(Lyapunov, "rate", given(J), exponents="all", duration=8000)
+    run = exponents(tile_of(3, {}, model="rate"), simulation, lyapunov)
+    yield bounded("limit cycle of three units: lambda_1 per tau", float(run.values["lambda_max"][0]), 2e-4)
+    tile = tile_of(100, {"g": 4.0}, {"g": 5.0}, model="rate")
+    simulation = context_of(Simulation, "rate", transient=200, duration=50)
+    run = exponents(tile, simulation, context_of(Lyapunov, "rate", exponents="all", transient=100, duration=3200))
+    for p, g in enumerate((4.0, 5.0)):
+        spectrum = run.values["lyapunov_exponent"][p]
+        nearest = int(np.argmin(np.abs(spectrum)))
+        claim = f"chaotic flow, N = 100, g = {g:g} (lambda_1 = {spectrum[0]:.3f}): exponent {nearest + 1}, next to 0, per tau"
+        yield bounded(claim, float(spectrum[nearest]), 2e-3)
+        yield Row(f"chaotic flow, g = {g:g}: it is chaotic", f"{spectrum[0]:.3f}", "> 0.05", bool(spectrum[0] > 0.05))
+
+
+REFERENCES = {
+    "lambda-map": ("per step, gamma = 0", 0.3102493),
+    "lambda-flow": ("per tau", 0.2354610),
+}
+"""Mean-field values: rnn-lyapunov (D. Clark), data/max_exponent_operator.json; also (1/2) ln g^2 <phi'^2>, and shooting."""
+
+
+def infinite_networks() -> Iterator[Row]:
+    """lambda_1 at g = 3, N = 512, 1024, 2048, extrapolated by a + b / N, against mean field."""
+    for name, (unit, expected) in REFERENCES.items():
+        study = load_study(ROOT / "validation" / f"{name}.yaml")
+        folder = results_folder(study, RESULTS)
+        for stage in study.stage_names:
+            complete_stage(study, stage, folder, cluster="local", workers=2)
+        values = rnn_atlas.open(folder)["sizes"].lambda_max.mean("initial")
+        mean, error = (
+            values.mean("realization").values,
+            values.std("realization", ddof=1).values / np.sqrt(values.sizes["realization"]),
+        )
+        for N, m, e in zip(values.N.values, mean, error, strict=True):
+            yield Row(
+                f"{name}, N = {N}, {values.sizes['realization']} networks: lambda_1 {unit}", f"{m:.5f} +- {e:.5f}", "", True
+            )
+        a, sigma = extrapolated(values.N.values, mean, error)
+        yield bounded(f"{name}: relative standard error of the extrapolation a + b / N", sigma / a, 0.015)
+        z = (a - expected) / sigma
+        claim = f"{name}: lambda_1 {unit}, N -> infinity, against {expected}"
+        yield Row(claim, f"{a:.5f} +- {sigma:.5f}, z = {z:+.2f}", "|z| <= 3", abs(z) <= 3)
+
+
+def extrapolated(N: Any, mean: Any, error: Any) -> tuple[float, float]:
+    """The value a and its standard error of the weighted fit a + b / N."""
+    design = np.stack([np.ones(len(N)), 1.0 / np.asarray(N, float)], axis=1) / np.asarray(error)[:, None]
+    covariance = np.linalg.inv(design.T @ design)
+    return float((covariance @ design.T @ (mean / error))[0]), float(np.sqrt(covariance[0, 0]))
+
+
+def mutations() -> Iterator[Row]:
+    """Classical mistakes, made on purpose, and the tests that catch them."""
+    for name, tests in mutation_table():
+        shown = "; ".join(test.removeprefix("test_").replace("_", " ") for test in tests[:3])
+        more = f"; and {len(tests) - 3} more" if len(tests) > 3 else ""
+        yield Row(f"mutation: {name}", (shown + more) or "not caught", "caught", bool(tests))
+
+
+PARTS: tuple[Callable[[], Iterator[Row]], ...] = (
+    trivial_point_of_the_map, trivial_point_of_the_flow, sum_rules, rounding_limit, zero_exponents,
+    infinite_networks, mutations,
+)  # fmt: skip
+
+
+def main(chosen: list[str]) -> int:
+    """Runs the chosen parts (all, if none is named) and returns 1 if a claim does not hold."""
+    lines = ["# Validation", "", "Made by `make validate`.", ""]
+    failed = 0
+    for part in PARTS:
+        if chosen and part.__name__ not in chosen:
+            continue
+        print(f"\n{part.__doc__}", flush=True)
+        lines += [f"## {part.__name__.replace('_', ' ').capitalize()}", "", str(part.__doc__), ""]
+        lines += ["| claim | found | bar | holds |", "|---|---|---|---|"]
+        for row in part():
+            failed += not row.holds
+            cells = (row.claim, row.found, row.bar, "yes" if row.holds else "NO")
+            print("  " + " | ".join(cells), flush=True)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("")
+    if not chosen:
+        (ROOT / "docs" / "validation.md").write_text("\n".join(lines))
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
