@@ -35,7 +35,7 @@ def test_a_linear_noisy_network_has_the_covariance_of_the_discrete_lyapunov_equa
 
 
 def test_a_quenched_stimulus_alone_gives_a_static_variance_and_a_mean_of_minus_theta() -> None:
-    """u* = -theta / (1 - gamma): mean -theta_bar / (1 - gamma), static variance sigma_theta^2 / (1 - gamma)^2, nothing moves."""
+    """u* = -theta / (1 - gamma): mean -theta_bar / (1 - gamma), static variance (sigma_theta / (1 - gamma))^2."""
     gamma, theta, spread = 0.5, 0.3, 0.4
     tile = tile_of(4000, {"gamma": gamma, "theta_bar": theta, "sigma_theta": spread}, J_std=0.0)
     found = simulate(tile, context_of(Simulation, transient=100, duration=200)).values
@@ -48,14 +48,14 @@ def test_a_quenched_stimulus_alone_gives_a_static_variance_and_a_mean_of_minus_t
 
 
 def test_the_autocovariance_is_the_average_of_lagged_products() -> None:
-    window = RANDOM.standard_normal((50, 3))
-    direct = [np.mean(window[: 50 - lag] * window[lag:]) for lag in range(7)]
+    window = RANDOM.standard_normal((3, 50))
+    direct = [np.mean(window[:, : 50 - lag] * window[:, lag:]) for lag in range(7)]
     np.testing.assert_allclose(autocovariance(window, 7), direct, atol=1e-13)
 
 
 def test_the_power_spectrum_of_white_noise_is_flat_and_integrates_to_its_variance() -> None:
     """One-sided density of unit white noise sampled every 0.5: 2 x 0.5 = 1 per unit frequency; here 8 series of 20,000."""
-    density = welch_spectrum(RANDOM.standard_normal((20_000, 8)), 0.5, 64).mean(axis=1)
+    density = welch_spectrum(RANDOM.standard_normal((8, 20_000)), 0.5, 64).mean(axis=0)
     np.testing.assert_allclose(density[2:-1], 1.0, atol=0.05)
 
 
@@ -95,7 +95,7 @@ TORUS = np.stack([np.cos(PHASE * 0.1234567) + 0.3 * np.cos(PHASE * 0.0567891), n
 def test_regimes_of_known_series(window: np.ndarray, is_flow: bool, expected: Regime, period: float) -> None:
     """An invariant circle of a map and a torus of a flow are not periodic; a decay is undecided until it has decayed."""
     motion = float(np.sqrt(np.mean((window[-1] - window[-2]) ** 2)))
-    found, found_period = regime(window, motion, noisy=False, is_flow=is_flow)
+    found, found_period = regime(window.T, motion, noisy=False, is_flow=is_flow)
     assert found == expected
     np.testing.assert_allclose(found_period, period, rtol=1e-4)
 

@@ -25,8 +25,8 @@ def padded(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
 
 
-def _panel_product(n_blocks: int):
-    """An intrinsic: H[row:row+ROWS, :] = panel @ F for `n_blocks` neighbouring column blocks, accumulators in registers."""
+def _panel_product(n_rows: int, n_blocks: int):
+    """An intrinsic: H[row:row+n_rows, :] = panel^T @ F for `n_blocks` neighbouring column blocks, accumulators in registers."""
 
     @intrinsic
     def panel_product(typingctx, panel, F, H, block, row, n_inputs):
@@ -53,7 +53,7 @@ def _panel_product(n_blocks: int):
                 return builder.add(start, builder.mul(neuron, ir.Constant(i64, LANES)))
 
             accumulators = [
-                [cgutils.alloca_once_value(builder, ir.Constant(vector, [0.0] * LANES)) for _ in range(ROWS)]
+                [cgutils.alloca_once_value(builder, ir.Constant(vector, [0.0] * LANES)) for _ in range(n_rows)]
                 for _ in range(n_blocks)
             ]
             for slots in accumulators:
@@ -64,8 +64,8 @@ def _panel_product(n_blocks: int):
                 for b in range(n_blocks):
                     address = builder.bitcast(builder.gep(F_p, [offset(b, loop.index)]), vector.as_pointer())
                     columns.append(builder.load(address, align=8))
-                first = builder.mul(loop.index, ir.Constant(i64, ROWS))
-                for r in range(ROWS):
+                first = builder.mul(loop.index, ir.Constant(i64, n_rows))
+                for r in range(n_rows):
                     weight = builder.load(builder.gep(panel_p, [builder.add(first, ir.Constant(i64, r))]))
                     splat = builder.insert_element(ir.Constant(vector, ir.Undefined), weight, ir.Constant(i64, 0))
                     mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
@@ -74,7 +74,7 @@ def _panel_product(n_blocks: int):
                         slot = accumulators[b][r]
                         builder.store(builder.call(fma, [splat, columns[b], builder.load(slot)]), slot)
             for b in range(n_blocks):
-                for r in range(ROWS):
+                for r in range(n_rows):
                     row_r = builder.add(row_v, ir.Constant(i64, r))
                     address = builder.bitcast(builder.gep(H_p, [offset(b, row_r)]), vector.as_pointer())
                     builder.store(builder.load(accumulators[b][r]), address, align=8)
@@ -85,8 +85,9 @@ def _panel_product(n_blocks: int):
     return panel_product
 
 
-_one_block = _panel_product(1)
-_many_blocks = _panel_product(BLOCKS)
+_one_block = _panel_product(ROWS, 1)
+_many_blocks = _panel_product(ROWS, BLOCKS)
+inner_products = _panel_product(LANES, 1)
 
 
 @compiled

@@ -13,7 +13,7 @@ class Recording(NamedTuple):
     """Sums and windows of one run.
 
     `total` (blocks, padded N, LANES), `square`, `kinetic` (blocks, LANES), `activity` and `projection` on a fixed direction
-    (samples, blocks, LANES), `window` (samples, recorded neurons, blocks, LANES), `snapshots` (n, blocks, padded N, LANES).
+    (samples, blocks, LANES), `window` (blocks, samples, recorded neurons, LANES), `snapshots` (n, blocks, padded N, LANES).
     """
 
     total: Floats
@@ -34,7 +34,7 @@ def recording(Z: Floats, n_samples: int, n_recorded: int, n_snapshots: int) -> R
         np.zeros((blocks, lanes)),
         np.zeros((n_samples, blocks, lanes)),
         np.zeros((n_samples, blocks, lanes)),
-        np.zeros((n_samples, n_recorded, blocks, lanes)),
+        np.zeros((blocks, n_samples, n_recorded, lanes)),
         np.zeros((n_snapshots, *Z.shape)),
     )
 
@@ -66,9 +66,9 @@ def _sample(record, direction, sample, N, Z, F):
             record.square[b, lane] += square[lane] / N
             record.activity[sample, b, lane] = activity[lane] / N
             record.projection[sample, b, lane] = projection[lane]
-        for i in range(record.window.shape[1]):
+        for i in range(record.window.shape[2]):
             for lane in range(LANES):
-                record.window[sample, i, b, lane] = Z[b, i, lane]
+                record.window[b, sample, i, lane] = Z[b, i, lane]
     if (sample * n_snapshots) // n_samples != ((sample - 1) * n_snapshots) // n_samples:
         record.snapshots[(sample * n_snapshots) // n_samples] = Z
 

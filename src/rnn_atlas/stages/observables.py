@@ -17,19 +17,21 @@ LONGEST_PERIOD = 256
 
 
 def autocovariance(window: Floats, n_lags: int) -> Floats:
-    """<x_i(t) x_i(t + lag)> averaged over time and neurons, lags 0 .. n_lags - 1. window (T, neurons)."""
-    T = window.shape[0]
-    size = 1 << (T + n_lags - 1).bit_length()
-    power = np.sum(np.abs(np.fft.rfft(window, size, axis=0)) ** 2, axis=1)
-    sums = np.fft.irfft(power, size)[:n_lags]
-    return np.asarray(sums / (np.arange(T, T - n_lags, -1) * window.shape[1]))
+    """<x_i(t) x_i(t + lag)> averaged over time and neurons, lags 0 .. n_lags - 1. window (neurons, T)."""
+    from scipy.fft import irfft, next_fast_len, rfft
+
+    neurons, T = window.shape
+    size = next_fast_len(T + n_lags, real=True)
+    amplitude = rfft(window, size)
+    power = np.sum(amplitude.real**2 + amplitude.imag**2, axis=0)
+    return np.asarray(irfft(power, size)[:n_lags] / (np.arange(T, T - n_lags, -1) * neurons))
 
 
 def welch_spectrum(series: Floats, sample_interval: float, segment: int) -> Floats:
-    """One-sided power spectral density of series (T, ...) along time, mean removed, Hann windows, half overlap."""
+    """One-sided power spectral density of series (..., T), mean removed, Hann windows, half overlap."""
     from scipy.signal import welch
 
-    _, density = welch(series, fs=1.0 / sample_interval, nperseg=segment, detrend="constant", axis=0)
+    _, density = welch(series, fs=1.0 / sample_interval, nperseg=segment, detrend="constant")
     return np.asarray(density)
 
 
@@ -50,7 +52,7 @@ def participation_ratio(snapshots: Floats) -> float:
 
 
 def regime(window: Floats, motion: float, *, noisy: bool, is_flow: bool) -> tuple[Regime, float]:
-    """What the dynamics does in window (T, neurons), and its period in samples (NaN unless periodic).
+    """What the dynamics does in window (neurons, T), and its period in samples (NaN unless periodic).
 
     motion: rms velocity of the last sample. A fixed point does not move; a periodic orbit returns: the mean squared
     displacement over some lag, relative to the variance, falls below a tolerance. A flow's period lies between samples,
@@ -68,15 +70,15 @@ def regime(window: Floats, motion: float, *, noisy: bool, is_flow: bool) -> tupl
 
 
 def _still_relaxing(window: Floats) -> bool:
-    """Whether the motion in the last quarter of window (T, neurons) is below half of that in the first."""
-    quarter = max(2, window.shape[0] // 4)
-    first, last = np.diff(window[:quarter], axis=0), np.diff(window[-quarter:], axis=0)
+    """Whether the motion in the last quarter of window (neurons, T) is below half of that in the first."""
+    quarter = max(2, window.shape[1] // 4)
+    first, last = np.diff(window[:, :quarter]), np.diff(window[:, -quarter:])
     return bool(np.mean(last**2) < 0.25 * np.mean(first**2))
 
 
 def _period(window: Floats, *, is_flow: bool) -> float:
-    half = min(LONGEST_PERIOD, window.shape[0] // 2)
-    window = window[-2 * half :]
+    half = min(LONGEST_PERIOD, window.shape[1] // 2)
+    window = np.ascontiguousarray(window[:, -2 * half :].T)
     reference = window[:half]
     spread = float(np.mean((reference - reference.mean(axis=0)) ** 2))
     if spread == 0.0 or not _comes_back(window, half, spread):
@@ -89,7 +91,7 @@ def _period(window: Floats, *, is_flow: bool) -> float:
 
 
 def _comes_back(window: Floats, n_lags: int, spread: float) -> bool:
-    """A cheap look first: whether the last sample comes anywhere near an earlier one after having been away."""
+    """A cheap look first at window (T, neurons): whether the last sample is anywhere near an earlier one, after having been away."""
     distance = np.mean((window[-1] - window[-1 - n_lags : -1]) ** 2, axis=1)[::-1] / (2.0 * spread)
     away = np.flatnonzero(distance > AWAY)
     first = int(away[0]) if away.size else 0

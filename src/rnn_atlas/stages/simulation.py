@@ -159,7 +159,7 @@ class _Column:
     def __init__(self, problem: Problem, record: Recording, p: int) -> None:
         block, lane = divmod(p, LANES)
         samples, N = record.activity.shape[0], problem.N
-        self.window = np.ascontiguousarray(record.window[:, :, block, lane])
+        self.window = np.ascontiguousarray(record.window[block, :, :, lane].T)
         self.activity = np.ascontiguousarray(record.activity[:, block, lane])
         self.fingerprint = float(np.mean(np.ascontiguousarray(record.projection[:, block, lane]) ** 2))
         self.snapshots = np.ascontiguousarray(record.snapshots[:, block, :N, lane])
@@ -174,16 +174,16 @@ def _one_point(column: _Column, context: Context, *, noisy: bool) -> dict[str, A
     """The observables of one point; NaN throughout where its window is."""
     plan, options, axes = Schedule.of(context), context.options, coordinates(context)
     window, shown = column.window, axes["time"].size
-    settled = bool(np.isfinite(window[-1, 0]))
+    settled = bool(np.isfinite(window[0, -1]))
     mean = float(column.neuron_mean.mean())
     static = _static_variance(column.snapshots) if settled else np.nan
-    motion = float(np.sqrt(np.mean((window[-1] - window[-2]) ** 2)))
+    motion = float(np.sqrt(np.mean((window[:, -1] - window[:, -2]) ** 2)))
     is_flow = context.model.time_unit == "tau"
     kind, period = regime(window, motion, noisy=noisy, is_flow=is_flow) if settled else (Regime.UNDECIDED, np.nan)
     segment = min(options.segment, plan.samples)
     trajectory = np.full((options.trajectories, shown), np.nan)
-    kept = min(options.trajectories, window.shape[1])
-    trajectory[:kept] = window[-shown:, :kept].T
+    kept = min(options.trajectories, window.shape[0])
+    trajectory[:kept] = window[:kept, -shown:]
     return {
         "mean": mean,
         "mean_square": column.square,
@@ -196,7 +196,7 @@ def _one_point(column: _Column, context: Context, *, noisy: bool) -> dict[str, A
         "regime": np.int8(kind),
         "period": period * plan.interval,
         "autocorrelation": autocovariance(window, axes["lag"].size) - mean**2,
-        "power_spectrum": welch_spectrum(window, plan.interval, segment).mean(axis=1),
+        "power_spectrum": welch_spectrum(window, plan.interval, segment).mean(axis=0),
         "power_spectrum_activity": welch_spectrum(column.activity, plan.interval, segment),
         "population_activity": column.activity[-shown:],
         "trajectory": trajectory,
