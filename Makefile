@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 
-.PHONY: setup atlas test bench validate lock
+.PHONY: setup atlas test bench validate
 
 setup:
 	@test -n "$(PYTHON)" || { echo "rnn-atlas needs Python 3.11, 3.12 or 3.13 with venv; none was found. Set PYTHON=/path/to/python"; exit 1; }

@@ -23,6 +23,6 @@ rule check:
         f"{RESULTS}/logs/check.log",
     params:
         study=STUDY_FILE,
-        root=str(ROOT),
+        root=results_root,
     shell:
         "rnn-atlas check {params.study:q} --results {params.root:q} 2>&1 | tee {log:q}"

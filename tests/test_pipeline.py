@@ -90,10 +90,11 @@ def test_dask_with_any_number_of_workers_gives_the_same_dataset_as_one_process(
 
 def test_a_cluster_that_is_already_there_is_used_by_address_and_by_scheduler_file(reference: list[str], tmp_path: Path) -> None:
     file = tmp_path / "scheduler.json"
-    with psutil.Popen([sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--dashboard-address", ":0",
-                       "--scheduler-file", str(file)], stderr=subprocess.DEVNULL) as scheduler:  # fmt: skip
-        worker = psutil.Popen([sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file), "--nthreads", "1",
-                               "--no-dashboard", "--local-directory", str(tmp_path)], stderr=subprocess.DEVNULL)  # fmt: skip
+    serve = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--dashboard-address", ":0"]
+    work = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-dashboard"]
+    both: dict[str, Any] = {"stderr": subprocess.DEVNULL, "cwd": tmp_path}
+    with psutil.Popen([*serve, "--scheduler-file", str(file)], **both) as scheduler:
+        worker = psutil.Popen([*work, "--scheduler-file", str(file), "--local-directory", str(tmp_path)], **both)
         try:
             while not file.is_file():
                 time.sleep(0.1)
@@ -215,7 +216,7 @@ def test_a_point_that_fails_is_recorded_alone_and_only_it_is_tried_again(tmp_pat
 def limit_for_small_networks() -> int:
     """Kilobytes of address space in which everything is imported and compiled, with 500 MB to spare."""
     code = (
-        "import rnn_atlas.execute, rnn_atlas.publish, rnn_atlas.plan, rnn_atlas.figures.draw, matplotlib.pyplot, scipy.signal, resource;"
+        "import rnn_atlas.execute, rnn_atlas.publish, rnn_atlas.plan, rnn_atlas.figures.draw, matplotlib.pyplot, scipy.signal;"
         "print(open('/proc/self/statm').read().split()[0])"
     )
     pages = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)

@@ -86,7 +86,8 @@ def _load(arguments: argparse.Namespace) -> tuple["Study", Path]:
     from rnn_atlas.pipeline import results_folder
 
     study = load_study(arguments.study)
-    return study, results_folder(study, arguments.results)
+    # NOTE: workers on a cluster stand in folders of their own, so the path must not depend on this one's.
+    return study, results_folder(study, arguments.results.resolve())
 
 
 def _plan(arguments: argparse.Namespace) -> int:
@@ -125,18 +126,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    _load(arguments)
-    _snakemake(arguments, ["--unlock"])
+    from rnn_atlas.pipeline import failed_points
+
     study, results = _load(arguments)
-    from rnn_atlas.publish import path_of
-    from rnn_atlas.status import Status
-
+    _snakemake(arguments, ["--unlock"])
     for stage in study.stage_names:
-        from rnn_atlas.pipeline import read_receipt
-
-        receipt = read_receipt(results, stage)
-        failed = sum(counts.get(Status.ERROR.name, 0) for counts in receipt["counts"].values()) if receipt else 0
-        if failed and path_of(results, stage).is_dir():
+        if failed_points(results, stage):
             arguments.stage, arguments.retry, arguments.tile_width = stage, True, None
             _stage(arguments)
     return _snakemake(arguments, ["--rerun-incomplete"])
@@ -156,7 +151,9 @@ def _snakemake(arguments: argparse.Namespace, more: list[str]) -> int:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root)]
     command += ["--configfile", str(file), "--config", f"results={arguments.results.resolve()}"]
     command += ["--cores", str(arguments.workers), *more]
-    environment = os.environ | {CLUSTER_VARIABLE: arguments.cluster}
+    kind, _, where = arguments.cluster.partition(":")
+    cluster = f"file:{Path(where).resolve()}" if kind == "file" else arguments.cluster
+    environment = os.environ | {CLUSTER_VARIABLE: cluster}
     return subprocess.run(command, env=environment, check=False).returncode
 
 
@@ -188,12 +185,12 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _query(arguments: argparse.Namespace) -> int:
-    from rnn_atlas.query import select
+    from rnn_atlas.query import as_frame, select
 
     selection = select(arguments.results, arguments.variable, arguments.sweep, arguments.sel, arguments.mean)
     if arguments.netcdf:
         selection.to_netcdf(arguments.netcdf, engine="scipy")
-    frame = selection.to_dataframe()
+    frame = as_frame(selection)
     if arguments.csv:
         frame.to_csv(arguments.csv)
     if not arguments.csv and not arguments.netcdf:

@@ -120,15 +120,31 @@ class Study(Section):
                 raise StudyError(
                     f"a sweep must have at most {LARGEST_GRID:,} points; got {size:.3g} (sweeps.{name}). Take fewer values"
                 )
+            self._check_overrides(name)
+            complaint = ENSEMBLES[self.network.ensemble].complaint(self.network, self.axes(name))
+            if complaint:
+                raise StudyError(f"{complaint} (sweeps.{name})")
             for stage in self.stage_names:
-                self.context(stage, name)
+                self._check_stage(stage, name)
         self._check_parameters(self.parameters, "parameters")
+        if not self.stage_names:
+            raise StudyError(f"a study must run at least one of the stages {', '.join(STAGES)}; got none (stages). Add one")
         self._check_figures()
         if self.lacks_stage("simulation", "lyapunov"):
             raise StudyError("the lyapunov stage starts from the simulation's states; add `simulation: {}` to stages")
         if self.model.name == "rate" and self.model.integrator == "rk4":
             self._refuse_noise_with_rk4()
         return self
+
+    def _check_stage(self, stage: str, sweep: str) -> None:
+        """The stage's options are sound with this sweep's overrides, and fit its networks."""
+        exponents = getattr(self.context(stage, sweep).options, "exponents", 1)
+        smallest = min(self.axes(sweep)["N"])
+        if isinstance(exponents, int) and exponents > smallest:
+            raise StudyError(
+                f"a network of N neurons has N exponents; got exponents: {exponents} with N = {smallest} (sweeps.{sweep}). "
+                "Write exponents: all, or a larger N"
+            )
 
     def _check_parameters(self, values: Any, where: str) -> None:
         known = {p.name: p for p in self.known_parameters}
@@ -215,6 +231,16 @@ class Study(Section):
         return [
             n for n in self.axes(sweep) if n == "realization" or not isinstance(getattr(entry, n), (int, float, type(None)))
         ]
+
+    def _check_overrides(self, sweep: str) -> None:
+        """A sweep overrides options of stages that run."""
+        overrides: Any = getattr(self.sweeps[sweep], "stages", None)
+        for stage in overrides.model_fields_set if overrides is not None else ():
+            if stage not in self.stage_names:
+                raise StudyError(
+                    f"sweep {sweep!r} sets options of the stage {stage!r}, which the study does not run "
+                    f"(sweeps.{sweep}.stages.{stage}). Add `{stage}: {{}}` to stages"
+                )
 
     def context(self, stage: str, sweep: str) -> Context:
         """What a stage needs to compute this sweep's tiles."""

@@ -2,7 +2,7 @@
 stage are. Read this file first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from rnn_atlas.network import Network
 from rnn_atlas.status import Status
 
 Floats = NDArray[np.float64]
@@ -138,29 +139,20 @@ class Upstream:
 
 
 class Ensemble(Protocol):
-    """A kind of random network. To add one: a file in `networks/` with a class like this, and its name in the registry."""
+    """A kind of random network. To add one: a file in `networks/` with a class like this, and its name in the registry.
+
+    build: the network of an identity. complaint: what is wrong with these axes under these options, or None.
+    """
 
     name: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]]
     Options: ClassVar[type[Section]]
 
     @staticmethod
-    def build(identity: NetworkIdentity, options: Any, seed: int) -> "Network": ...
+    def build(identity: NetworkIdentity, options: Any, seed: int) -> Network: ...
 
-
-@dataclass(frozen=True)
-class Network:
-    """A network rebuilt from its identity: `random` (N, N) or None, structure M N^T / N as M (N, rank), N^T / N (rank, N)."""
-
-    N: int
-    random: Floats | None
-    left: Floats
-    right: Floats
-
-    def dense(self, gain: float = 1.0) -> Floats:
-        """Gain x random part + structure, (N, N)."""
-        structure = self.left @ self.right if self.left.shape[1] else np.zeros((self.N, self.N))
-        return structure if self.random is None else gain * self.random + structure
+    @staticmethod
+    def complaint(options: Any, axes: Mapping[str, Sequence[Number]]) -> str | None: ...
 
 
 @dataclass(frozen=True)

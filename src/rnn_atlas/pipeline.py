@@ -11,6 +11,7 @@ from rnn_atlas.errors import StoreError
 from rnn_atlas.identity import digest
 from rnn_atlas.provenance import code_digest, stage_key, versions
 from rnn_atlas.registry import STAGES
+from rnn_atlas.status import Status
 
 
 def results_folder(study: Study, root: Path) -> Path:
@@ -105,3 +106,9 @@ def read_receipt(results: Path, stage: str) -> dict[str, Any] | None:
     """The receipt of a stage, or None if it has not been run."""
     path = receipt_path(results, stage)
     return json.loads(path.read_text()) if path.is_file() else None
+
+
+def failed_points(results: Path, stage: str) -> int:
+    """How many points of a stage failed, by its receipt; 0 if it has none."""
+    receipt = read_receipt(results, stage)
+    return sum(counts.get(Status.ERROR.name, 0) for counts in receipt["counts"].values()) if receipt else 0

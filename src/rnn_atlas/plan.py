@@ -71,7 +71,7 @@ def refuse_what_cannot_fit(plans: list[StagePlan], results: Path, workers: int) 
                 f"a tile of stage {entry.stage} needs {size(entry.memory)} and a worker has {size(share)} of memory "
                 f"({workers} workers). Take fewer workers, a smaller N, or a shorter recording"
             )
-    existing = next(parent for parent in (results, *results.absolute().parents) if parent.exists())
+    existing = next(parent for parent in (results, *results.parents) if parent.exists())
     free, needed = shutil.disk_usage(existing).free, 2 * sum(entry.disk for entry in plans)
     if needed > free:
         raise AtlasError(f"the results need {size(needed)} of disk and {size(free)} are free under {existing}. Make room")

@@ -1,6 +1,7 @@
 """Tables out of an atlas: one or more variables, selected by axis values and averaged."""
 
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -45,3 +46,8 @@ def _sweep_of(atlas: Atlas, variables: list[str]) -> str:
 def _check_axis(dataset: xr.Dataset, axis: str) -> None:
     if axis not in dataset.coords:
         raise StoreError(f"the axes are {', '.join(map(str, dataset.coords))}; got {axis!r}")
+
+
+def as_frame(selection: xr.Dataset) -> Any:
+    """The selection as a pandas table: a row per point that is left, one row if everything is selected or averaged."""
+    return (selection if selection.sizes else selection.expand_dims("point")).to_dataframe()

@@ -56,8 +56,17 @@ def verdict(study: Study, results: Path) -> tuple[str, bool]:
         passed &= not (total.get(Status.ERROR.name, 0) or total.get(Status.NOT_RUN.name, 0))
         lines.append(f"{stage}: " + ", ".join(f"{number:,} {status}" for status, number in total.items()))
         lines += [f"  {status}: {Status[status].sentence}" for status in total if status != Status.OK.name]
+        lines += _first_traceback(study, stage, results)
     lines.append("all points computed" if passed else "check FAILED: points failed or are missing; see `rnn-atlas resume`")
     return "\n".join(lines), passed
+
+
+def _first_traceback(study: Study, stage: str, results: Path) -> list[str]:
+    """The traceback of one failed point of a stage, indented; nothing if none failed."""
+    for key in groups(study, stage):
+        for name, text in tiles.tracebacks(tiles.folder(results, stage, key)):
+            return [f"  the first of them, point {name}:", *(f"    {line}" for line in text.splitlines()[-6:])]
+    return []
 
 
 def digests(results: Path) -> str:

@@ -25,7 +25,7 @@ _SENTENCES = {
     Status.DIVERGED: "the state left the finite numbers; the values are NaN",
     Status.NOT_CONVERGED: "the average had not settled within the run; the values are kept, take a longer duration",
     Status.UNRESOLVED: "the exponents miss the sum rule: the most negative ones are lost in rounding, the leading ones stand",
-    Status.ERROR: "the computation failed with an exception, kept in the log; `rnn-atlas resume` tries it again",
+    Status.ERROR: "the computation failed with an exception, kept in the tile file; `rnn-atlas resume` tries it again",
 }
 
 

@@ -71,12 +71,6 @@ def files(directory: Path) -> list[Path]:
     return sorted(directory.glob("??/*.npz"))
 
 
-def sweep_partials(directory: Path) -> None:
-    """Removes what killed writers left behind. Only while no other runner is at work here."""
-    for path in directory.glob("??/.*.partial"):
-        path.unlink(missing_ok=True)
-
-
 def read(path: Path, names: list[str] | None = None) -> dict[str, NDArray[Any]]:
     """The named members of a tile file (all, and the checksum verified, if names is None). StoreError if it is damaged."""
     try:

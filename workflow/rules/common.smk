@@ -12,7 +12,7 @@ from rnn_atlas.pipeline import figure_specification, results_folder, specificati
 from rnn_atlas.registry import STAGES
 
 # The command `rnn-atlas` of the environment that runs Snakemake, whether or not it is activated.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ.update(PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
 
 
 def study_file():
@@ -38,6 +38,10 @@ RESULTS = str(results_folder(STUDY, ROOT))
 
 def receipt(stage):
     return f"{RESULTS}/receipts/{stage}.json"
+
+
+def results_root(wildcards):
+    return str(ROOT)
 
 
 def upstream_receipt(wildcards):

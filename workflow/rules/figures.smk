@@ -10,6 +10,6 @@ rule figure:
     params:
         specification=specification_of_figure,
         study=STUDY_FILE,
-        root=str(ROOT),
+        root=results_root,
     shell:
         "rnn-atlas figures {params.study:q} {wildcards.figure} --results {params.root:q} > {log:q} 2>&1"

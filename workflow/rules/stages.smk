@@ -12,6 +12,6 @@ rule stage:
     params:
         specification=stage_specification,
         study=STUDY_FILE,
-        root=str(ROOT),
+        root=results_root,
     shell:
         "rnn-atlas stage {wildcards.stage} {params.study:q} --results {params.root:q} --workers {threads} 2>&1 | tee {log:q}"

@@ -6,7 +6,6 @@ sources, since numba itself does not notice when a function called from another 
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 import numba
@@ -20,7 +19,7 @@ def _cache_folder() -> Path:
         content.update(file.read_bytes())
     content.update(numba.__version__.encode())
     beside = _HERE / "__pycache__"
-    root = beside if os.access(_HERE, os.W_OK) else Path(tempfile.gettempdir()) / f"rnn-atlas-{os.getuid()}"
+    root = beside if os.access(_HERE, os.W_OK) else Path.home() / ".cache" / "rnn-atlas"
     return root / f"numba-{content.hexdigest()}"
 
 

@@ -1,11 +1,12 @@
 """Independent Gaussian couplings of one population (Amari 1972; Sompolinsky, Crisanti & Sommers 1988)."""
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from rnn_atlas.contracts import Network, NetworkIdentity, Parameter, Section
+from rnn_atlas.contracts import Network, NetworkIdentity, Number, Parameter, Section
 from rnn_atlas.networks.draw import gaussian_matrix
 
 N = Parameter("N", 100, "number of neurons", "neurons", low=1, high=200_000, is_integer=True)
@@ -23,6 +24,11 @@ class Gaussian:
         """Options of the `gaussian` ensemble."""
 
         autapses: bool = Field(True, description="Keep the diagonal of J (self-couplings); false removes it.")
+
+    @staticmethod
+    def complaint(options: Options, axes: Mapping[str, Sequence[Number]]) -> str | None:
+        """Every value of its parameters is a network."""
+        return None
 
     @staticmethod
     def build(identity: NetworkIdentity, options: Options, seed: int) -> Network:

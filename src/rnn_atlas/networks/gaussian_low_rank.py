@@ -4,12 +4,13 @@ m_k has standard normal entries and n_k = overlap_k m_k + sqrt(strength_k^2 - ov
 large N the term k has 2-norm `strength` and, alone, the one non-zero eigenvalue `overlap`.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from rnn_atlas.contracts import Floats, Network, NetworkIdentity, Parameter, Section
+from rnn_atlas.contracts import Floats, Network, NetworkIdentity, Number, Parameter, Section
 from rnn_atlas.identity import stream
 from rnn_atlas.networks.draw import gaussian_matrix
 from rnn_atlas.networks.gaussian import J_MEAN, J_STD, N
@@ -40,6 +41,14 @@ class GaussianLowRank:
                 if abs(overlap) > strength:
                     raise ValueError(f"|overlap| must not exceed its strength; got overlap {overlap}, strength {strength}")
             return self
+
+    @staticmethod
+    def complaint(options: Options, axes: Mapping[str, Sequence[Number]]) -> str | None:
+        """A rank needs as many listed strengths."""
+        highest, listed = max(axes["rank"]), len(options.strengths)
+        if highest <= listed:
+            return None
+        return f"rank must be at most the number of listed strengths, {listed}; got {highest}. List more, or lower the rank"
 
     @staticmethod
     def build(identity: NetworkIdentity, options: Options, seed: int) -> Network:

@@ -3,7 +3,7 @@
 Under noise these are conditional exponents: state and tangent see one frozen noise, replayed from its key.
 """
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +36,20 @@ class Lyapunov:
     needs_dynamics: ClassVar[bool] = True
     upstream: ClassVar[str | None] = "simulation"
     code: ClassVar[tuple[str, ...]] = (
-        "kernels", "models", "networks", "stages/columns.py", "stages/simulation.py", "stages/lyapunov.py"
-    )  # fmt: skip
+        "kernels",
+        "models",
+        "networks",
+        "identity.py",
+        "network.py",
+        "stages/columns.py",
+        "stages/simulation.py",
+        "stages/lyapunov.py",
+    )
 
     class Options(Section):
         """Options of the lyapunov stage; durations in steps (map) or tau (flow)."""
 
-        exponents: int | Literal["all"] = Field(1, description="How many leading exponents, or all N.")
+        exponents: Annotated[int, Field(ge=1)] | Literal["all"] = Field(1, description="How many leading exponents, or all N.")
         transient: float = Field(200, ge=0, description="Discarded while the tangent frame aligns.")
         duration: float = Field(2000, gt=0, description="Averaged, in 32 blocks.")
 

@@ -20,7 +20,7 @@ class Networks:
     name: ClassVar[str] = "networks"
     needs_dynamics: ClassVar[bool] = False
     upstream: ClassVar[str | None] = None
-    code: ClassVar[tuple[str, ...]] = ("networks", "stages/networks.py")
+    code: ClassVar[tuple[str, ...]] = ("networks", "identity.py", "network.py", "stages/networks.py")
 
     class Options(Section):
         """Options of the networks stage."""

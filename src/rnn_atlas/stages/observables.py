@@ -91,7 +91,7 @@ def _period(window: Floats, *, is_flow: bool) -> float:
 
 
 def _comes_back(window: Floats, n_lags: int, spread: float) -> bool:
-    """A cheap look first at window (T, neurons): whether the last sample is anywhere near an earlier one, after having been away."""
+    """A cheap look first at window (T, neurons): whether the last sample is near an earlier one, after having been away."""
     distance = np.mean((window[-1] - window[-1 - n_lags : -1]) ** 2, axis=1)[::-1] / (2.0 * spread)
     away = np.flatnonzero(distance > AWAY)
     first = int(away[0]) if away.size else 0

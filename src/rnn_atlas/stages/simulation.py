@@ -26,8 +26,15 @@ class Simulation:
     needs_dynamics: ClassVar[bool] = True
     upstream: ClassVar[str | None] = None
     code: ClassVar[tuple[str, ...]] = (
-        "kernels", "models", "networks", "stages/columns.py", "stages/simulation.py", "stages/observables.py"
-    )  # fmt: skip
+        "kernels",
+        "models",
+        "networks",
+        "identity.py",
+        "network.py",
+        "stages/columns.py",
+        "stages/simulation.py",
+        "stages/observables.py",
+    )
 
     class Options(Section):
         """Options of the simulation stage; durations in steps (map) or tau (flow)."""

@@ -1,0 +1,218 @@
+"""The plan against what it forecasts: flops counted by hand, memory and disk measured."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from rnn_atlas.config import Study, study_from
+from rnn_atlas.errors import AtlasError
+from rnn_atlas.pipeline import complete_stage
+from rnn_atlas.plan import StagePlan, aligned, duration, plan_stage, refuse_what_cannot_fit, size
+
+from .conftest import Finished
+
+NOWHERE = Path("/nonexistent")
+
+
+def one_tile(model: dict[str, Any], points: int, network: dict[str, Any] | None = None, **parameters: float) -> Study:
+    """A line of g on one network of N = 40: one tile a stage."""
+    return study_from({
+        "study": "one-tile", "title": "One tile", "seed": 1, "model": model,
+        "network": network or {"ensemble": "gaussian"}, "parameters": {"N": 40} | parameters,
+        "sweeps": {"line": {"g": {"linspace": [0.5, 2.0, points]}}},
+        "stages": {
+            "networks": {},
+            "simulation": {"transient": 50, "duration": 100},
+            "lyapunov": {"exponents": 2, "transient": 20, "duration": 64},
+        },
+    })  # fmt: skip
+
+
+def flops(study: Study, stage: str) -> float:
+    """What the plan says, of one tile."""
+    plan = plan_stage(study, stage, NOWHERE, None)
+    assert plan.tiles == 1
+    return plan.flops
+
+
+def test_the_flops_of_a_map_are_counted_as_by_hand() -> None:
+    """Simulation: 3 points stand in 8 columns (the kernels' width); a step is J (40 x 40) times them, 2 x 40 x 40 x 8 flops;
+    50 + 100 steps. Lyapunov: 8 columns of states and 8 of 3 x 2 = 6 tangents, over 20 + 64 steps."""
+    study = one_tile({"name": "snt"}, points=3)
+    assert flops(study, "simulation") == 2 * 40 * 40 * 8 * 150
+    assert flops(study, "lyapunov") == 2 * 40 * 40 * 16 * 84
+
+
+def test_the_flops_of_a_flow_count_the_products_of_its_integrator() -> None:
+    """dt = 0.1: ten steps a tau, 1500 in all; four products a step of RK4, one of Euler."""
+    products = 1500 * 2 * 40 * 40 * 8
+    assert flops(one_tile({"name": "rate", "dt": 0.1}, points=3), "simulation") == 4 * products
+    assert flops(one_tile({"name": "rate", "dt": 0.1, "integrator": "euler"}, points=3), "simulation") == products
+
+
+def test_the_flops_of_a_pure_low_rank_network_grow_with_the_rank_and_not_with_N_squared() -> None:
+    """N^T phi and M (N^T phi): 2 N rank flops each, J never formed. 9 points stand in 16 columns."""
+    network = {"ensemble": "gaussian_low_rank", "strengths": [2.0, 1.5], "overlaps": [1.5, 0.0]}
+    study = one_tile({"name": "snt"}, 9, network, rank=2, J_std=0)
+    assert flops(study, "simulation") == (2 + 2) * 40 * 2 * 16 * 150
+    study = one_tile({"name": "snt"}, 9, network, rank=2)
+    assert flops(study, "simulation") == ((2 + 2) * 40 * 2 + 2 * 40 * 40) * 16 * 150
+
+
+def test_the_flops_of_a_spectrum_grow_as_the_cube_of_N() -> None:
+    """About 25 N^3 for all eigenvalues and singular values (Golub & Van Loan: 10 N^3 for the former, more in practice)."""
+    study = one_tile({"name": "snt"}, 3)
+    assert 10 * 40**3 <= flops(study, "networks") <= 50 * 40**3
+
+
+def test_tiles_of_a_given_width_hold_that_many_points() -> None:
+    study = one_tile({"name": "snt"}, points=20)
+    assert plan_stage(study, "simulation", NOWHERE, None).tiles == 1
+    plan = plan_stage(study, "simulation", NOWHERE, None, 8)
+    assert plan.tiles == 3
+    assert plan.flops == 2 * 40 * 40 * (8 + 8 + 8) * 150  # the last four points stand in eight columns too
+
+
+def test_what_is_done_is_not_planned_again(finished: Finished) -> None:
+    for stage in finished.study.stage_names:
+        plan = plan_stage(finished.study, stage, finished.results, None)
+        assert (plan.tiles, plan.flops, plan.disk, plan.failed) == (0, 0.0, 0.0, 0)
+        assert plan.done == plan.points
+
+
+# Memory
+
+MEASURED = """
+import json, resource, sys
+from pathlib import Path
+import psutil
+from rnn_atlas.config import study_from
+from rnn_atlas.pipeline import complete_stage
+from rnn_atlas.plan import plan_stage
+content, stage, size, root = json.loads(sys.argv[1]), sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
+def highest():
+    proc = Path("/proc/self/status")  # ru_maxrss is inherited from the parent process on Linux; there this one is not
+    if proc.is_file():
+        return 1024 * int(proc.read_text().split("VmHWM:")[1].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+def run(N, results):
+    content["parameters"] = {"N": N}
+    study = study_from(content)
+    for name in study.stage_names[: study.stage_names.index(stage)]:
+        complete_stage(study, name, results)
+    before = psutil.Process().memory_info().rss
+    complete_stage(study, stage, results)
+    peak = highest()
+    plan = plan_stage(study, stage, results.with_name("none"), None)
+    return peak - before, plan.memory, plan.tiles
+run(8, root / "warm")  # kernels loaded, libraries imported
+print(json.dumps(run(size, root / "run")))
+"""
+LARGE_ENOUGH = [
+    ("networks", {"networks": {}}, 1000),
+    ("simulation", {"simulation": {"transient": 2, "duration": 2000}}, 400),
+    ("lyapunov", {"simulation": {"transient": 2, "duration": 16, "window": 8},
+                  "lyapunov": {"exponents": 8, "transient": 2, "duration": 32}}, 1500),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "stages", "N"), LARGE_ENOUGH, ids=[case[0] for case in LARGE_ENOUGH])
+def test_a_stage_takes_no_more_memory_than_its_plan_says_nor_much_less(
+    stage: str, stages: dict[str, Any], N: int, tmp_path: Path
+) -> None:
+    """The peak of a process of its own above what it held before the stage, for a tile of 20 MiB or more; one tile at a time.
+
+    Publishing and the interpreter's own growth, a few MiB, are part of what is measured. A forecast of more than three times
+    the peak would refuse what can be run."""
+    content = {
+        "study": "memory", "title": "Memory", "seed": 1, "model": {"name": "snt"}, "network": {"ensemble": "gaussian"},
+        "sweeps": {"line": {"g": {"linspace": [0.5, 2.0, 16]}}}, "stages": stages,
+    }  # fmt: skip
+    command = [sys.executable, "-c", MEASURED, json.dumps(content), stage, str(N), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    peak, forecast, tiles = json.loads(done.stdout)
+    print(f"{stage}: peak {size(peak)}, forecast {size(forecast)}")
+    assert tiles == 1
+    assert forecast > 20 * 2**20
+    assert peak <= forecast
+    assert forecast <= 3 * peak
+
+
+def planned(**changes: float) -> StagePlan:
+    """A plan of one tile."""
+    return StagePlan(**({"stage": "simulation", "points": 1, "done": 0, "failed": 0, "tiles": 1, "flops": 1.0,
+                         "memory": 1.0, "disk": 1.0, "seconds": 1.0} | changes))  # type: ignore[arg-type] # fmt: skip
+
+
+def test_a_tile_must_fit_into_the_share_of_one_worker(tmp_path: Path) -> None:
+    """Nine tenths of the machine's memory, divided by the workers."""
+    total = psutil.virtual_memory().total
+    refuse_what_cannot_fit([planned(memory=0.4 * total)], tmp_path, workers=2)
+    with pytest.raises(AtlasError, match="simulation needs .* Take fewer workers"):
+        refuse_what_cannot_fit([planned(memory=0.4 * total)], tmp_path, workers=3)
+    with pytest.raises(AtlasError, match="smaller N"):
+        refuse_what_cannot_fit([planned(memory=0.91 * total)], tmp_path, workers=1)
+
+
+def test_tiles_and_the_dataset_made_of_them_must_fit_on_the_disk(tmp_path: Path) -> None:
+    """Twice the forecast, since every value is stored in a tile and once more where it is published."""
+    free = psutil.disk_usage(str(tmp_path)).free
+    refuse_what_cannot_fit([planned(disk=0.3 * free)], tmp_path / "not" / "there", workers=1)
+    with pytest.raises(AtlasError, match="Make room"):
+        refuse_what_cannot_fit([planned(disk=0.3 * free), planned(disk=0.3 * free)], tmp_path / "not" / "there", workers=1)
+
+
+# Disk
+
+
+def stored(results: Path, stage: str) -> int:
+    """Bytes of all tile files of a stage."""
+    return sum(file.stat().st_size for file in (results / "tiles").glob(f"{stage}-*/??/*.npz"))
+
+
+@pytest.mark.parametrize("stage", ["networks", "simulation", "lyapunov"])
+def test_the_disk_of_many_small_tiles_is_forecast_within_a_factor_of_two(stage: str, finished: Finished) -> None:
+    """N = 20 and 32: what surrounds the values in a file counts for more than the values."""
+    forecast = plan_stage(finished.study, stage, NOWHERE, None).disk
+    assert 0.5 < forecast / stored(finished.results, stage) < 2
+
+
+@pytest.mark.parametrize(
+    ("stage", "N"), [("networks", 20), ("networks", 200), ("simulation", 20), ("simulation", 200), ("lyapunov", 200)]
+)
+def test_the_disk_of_a_single_tile_is_forecast_within_a_factor_of_two(stage: str, N: int, tmp_path: Path) -> None:
+    """64 points of one network; the recording is shorter than the window that is stored at most."""
+    study = study_from({
+        "study": "disk", "title": "Disk", "seed": 1, "model": {"name": "snt"}, "network": {"ensemble": "gaussian"},
+        "parameters": {"N": N}, "sweeps": {"line": {"g": {"linspace": [0.5, 2.0, 64]}}},
+        "stages": {"networks": {}, "simulation": {"transient": 2, "duration": 64},
+                   "lyapunov": {"exponents": 8, "transient": 2, "duration": 32}},
+    })  # fmt: skip
+    for name in study.stage_names[: study.stage_names.index(stage) + 1]:
+        complete_stage(study, name, tmp_path)
+    assert 0.5 < plan_stage(study, stage, NOWHERE, None).disk / stored(tmp_path, stage) < 2
+
+
+# The table
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (1023, "1.02e+03 B"), (1024, "1 KiB"), (2**20 * 1.5, "1.5 MiB"), (2**50, "1.02e+03 TiB")]
+)
+def test_bytes_are_written_for_people(count: float, text: str) -> None:
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.12, "0.12 s"), (119, "1.2e+02 s"), (180, "3 min"), (7200, "2 h")])
+def test_seconds_are_written_for_people(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_a_table_has_straight_columns() -> None:
+    text = aligned([("stage", "points"), ("networks", "8"), ("a", "1,000")])
+    assert text.splitlines() == ["stage     points", "networks       8", "a          1,000"]
