@@ -103,21 +103,18 @@ def highest():
 def run(N, results):
     content["parameters"] = {"N": N}
     study = study_from(content)
-    for name in study.stage_names[: study.stage_names.index(stage)]:
-        complete_stage(study, name, results)
     before = psutil.Process().memory_info().rss
     complete_stage(study, stage, results)
-    peak = highest()
-    plan = plan_stage(study, stage, results.with_name("none"), None)
-    return peak - before, plan.memory, plan.tiles
+    return highest() - before, plan_stage(study, stage, results.with_name("none"), None)
 run(8, root / "warm")  # kernels loaded, libraries imported
-print(json.dumps(run(size, root / "run")))
+peak, plan = run(size, root / "run")
+print(json.dumps([peak, plan.memory, plan.tiles]))
 """
 LARGE_ENOUGH = [
-    ("networks", {"networks": {}}, 1000),
-    ("simulation", {"simulation": {"transient": 2, "duration": 2000}}, 400),
+    ("networks", {"networks": {}}, 1500),
+    ("simulation", {"simulation": {"transient": 2, "duration": 4000}}, 400),
     ("lyapunov", {"simulation": {"transient": 2, "duration": 16, "window": 8},
-                  "lyapunov": {"exponents": 8, "transient": 2, "duration": 32}}, 1500),
+                  "lyapunov": {"exponents": 1, "transient": 2, "duration": 32}}, 2500),
 ]  # fmt: skip
 
 
@@ -125,21 +122,25 @@ LARGE_ENOUGH = [
 def test_a_stage_takes_no_more_memory_than_its_plan_says_nor_much_less(
     stage: str, stages: dict[str, Any], N: int, tmp_path: Path
 ) -> None:
-    """The peak of a process of its own above what it held before the stage, for a tile of 20 MiB or more; one tile at a time.
+    """The peak of a process of its own above what it held before the stage, which has one tile.
 
-    Publishing and the interpreter's own growth, a few MiB, are part of what is measured. A forecast of more than three times
-    the peak would refuse what can be run."""
+    Up to 20 MiB more are what reading, storing and publishing take in any study, and no tile's. A forecast of more than
+    three times the peak would refuse what can be run."""
     content = {
         "study": "memory", "title": "Memory", "seed": 1, "model": {"name": "snt"}, "network": {"ensemble": "gaussian"},
         "sweeps": {"line": {"g": {"linspace": [0.5, 2.0, 16]}}}, "stages": stages,
     }  # fmt: skip
+    for N_upstream, folder in ((8, "warm"), (N, "run")):
+        upstream = study_from(content | {"parameters": {"N": N_upstream}})
+        for name in upstream.stage_names[: upstream.stage_names.index(stage)]:
+            complete_stage(upstream, name, tmp_path / folder)
     command = [sys.executable, "-c", MEASURED, json.dumps(content), stage, str(N), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     peak, forecast, tiles = json.loads(done.stdout)
     print(f"{stage}: peak {size(peak)}, forecast {size(forecast)}")
     assert tiles == 1
-    assert forecast > 20 * 2**20
-    assert peak <= forecast
+    assert forecast > 60 * 2**20
+    assert peak <= forecast + 20 * 2**20
     assert forecast <= 3 * peak
 
 

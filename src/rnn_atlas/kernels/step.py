@@ -112,15 +112,16 @@ def recurrent_input(couplings, gain_out, F, H):
 
 @compiled
 def _carry_tangents(columns, Z, S, F):
-    """F[tangent] = slope of its state x tangent."""
+    """F[tangent] = slope of its state x tangent. Lanes behind the last tangent hold zeros and take any owner."""
     first = columns.drive.shape[0]
+    block, place = np.empty(LANES, np.int64), np.empty(LANES, np.int64)
     for b in range(first, Z.shape[0]):
         for lane in range(LANES):
-            column = (b - first) * LANES + lane
-            if column < columns.owner.size:
-                owner = columns.owner[column]
-                for i in range(Z.shape[1]):
-                    F[b, i, lane] = S[owner // LANES, i, owner % LANES] * Z[b, i, lane]
+            column = min((b - first) * LANES + lane, columns.owner.size - 1)
+            block[lane], place[lane] = columns.owner[column] // LANES, columns.owner[column] % LANES
+        for i in range(Z.shape[1]):
+            for lane in range(LANES):
+                F[b, i, lane] = S[block[lane], i, place[lane]] * Z[b, i, lane]
 
 
 @compiled
