@@ -56,7 +56,7 @@ figures:
 
 @pytest.fixture(scope="module")
 def linear(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """u(t+1) = gamma u + g J u dies out while |gamma + g mu| < 1 for all eigenvalues mu of J, |mu| < 1.2 here, and diverges above."""
+    """u(t+1) = gamma u + g J u dies out while |gamma + g mu| < 1 for all eigenvalues mu of J, and diverges above that."""
     return run_serially(yaml.safe_load(LINEAR), tmp_path_factory.mktemp("linear"))
 
 

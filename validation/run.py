@@ -200,24 +200,45 @@ PARTS: tuple[Callable[[], Iterator[Row]], ...] = (
 )  # fmt: skip
 
 
+def section(part: Callable[[], Iterator[Row]]) -> tuple[str, int]:
+    """One part's section of docs/validation.md, printed while it is made, and how many of its claims do not hold."""
+    print(f"\n{part.__doc__}", flush=True)
+    lines = [f"## {title(part)}", "", str(part.__doc__), "", "| claim | found | bar | holds |", "|---|---|---|---|"]
+    failed = 0
+    for row in part():
+        failed += not row.holds
+        cells = (row.claim, row.found, row.bar, "yes" if row.holds else "NO")
+        print("  " + " | ".join(cells), flush=True)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines) + "\n", failed
+
+
+def title(part: Callable[[], Iterator[Row]]) -> str:
+    """The heading of a part's section."""
+    return part.__name__.replace("_", " ").capitalize()
+
+
+def store(sections: dict[str, str]) -> None:
+    """docs/validation.md with these sections new and the others as they were."""
+    page = ROOT / "docs" / "validation.md"
+    kept = {text.partition("\n")[0]: f"## {text}" for text in page.read_text().split("\n## ")[1:]} if page.is_file() else {}
+    kept |= sections
+    body = "\n".join(kept[title(part)].rstrip() + "\n" for part in PARTS if title(part) in kept)
+    page.write_text(f"# Validation\n\nMade by `make validate`, part by part.\n\n{body}")
+
+
 def main(chosen: list[str]) -> int:
-    """Runs the chosen parts (all, if none is named) and returns 1 if a claim does not hold."""
-    lines = ["# Validation", "", "Made by `make validate`.", ""]
+    """Runs the chosen parts (all, if none is named), stores their sections, and returns 1 if a claim does not hold."""
+    unknown = set(chosen) - {part.__name__ for part in PARTS}
+    if unknown:
+        print(f"the parts are {', '.join(part.__name__ for part in PARTS)}; got {', '.join(unknown)}", file=sys.stderr)
+        return 2
     failed = 0
     for part in PARTS:
-        if chosen and part.__name__ not in chosen:
-            continue
-        print(f"\n{part.__doc__}", flush=True)
-        lines += [f"## {part.__name__.replace('_', ' ').capitalize()}", "", str(part.__doc__), ""]
-        lines += ["| claim | found | bar | holds |", "|---|---|---|---|"]
-        for row in part():
-            failed += not row.holds
-            cells = (row.claim, row.found, row.bar, "yes" if row.holds else "NO")
-            print("  " + " | ".join(cells), flush=True)
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        lines.append("")
-    if not chosen:
-        (ROOT / "docs" / "validation.md").write_text("\n".join(lines))
+        if not chosen or part.__name__ in chosen:
+            text, bad = section(part)
+            store({title(part): text})
+            failed += bad
     return int(failed > 0)
 
 
