@@ -272,6 +272,16 @@ def test_a_damaged_tile_is_never_published(tiny: Finished) -> None:
     assert rnn_atlas.open(tiny.results).arrays("one", N=10).eigenvalue.shape == (1, 10)
 
 
+def test_a_tile_that_was_changed_by_hand_is_never_published(tiny: Finished) -> None:
+    """A sound archive with other values than its checksum was taken of."""
+    (file,) = (tiny.results / "tiles").rglob("*.npz")
+    arrays = tiles.read(file)
+    arrays["value.spectral_radius"] = arrays["value.spectral_radius"] * 1.01
+    np.savez(file, **arrays)
+    with pytest.raises(StoreError, match=rf"checksum of .*{file.name}.*run the stage again"):
+        publish(tiny.study, "networks", tiny.results)
+
+
 def test_no_flipped_bit_in_a_tile_goes_unseen_or_raises_anything_but_a_sentence(tiny: Finished, tmp_path: Path) -> None:
     """Bits that no reader looks at (times, file modes) may flip; the values are then what they were."""
     (file,) = (tiny.results / "tiles").rglob("*.npz")

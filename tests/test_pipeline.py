@@ -317,7 +317,13 @@ def test_a_snakemake_run_of_a_broken_study_says_the_sentence_and_computes_nothin
 
 def test_statuses_are_counted_per_sweep_in_the_receipt(tmp_path: Path) -> None:
     study = load_study(
-        written(tmp_path, model={"name": "snt", "transfer": "linear"}, stages={"simulation": {"transient": 2000}}, figures={})
+        written(
+            tmp_path,
+            model={"name": "snt", "transfer": "linear"},
+            sweeps={"g_gamma": sweeps()["g_gamma"]},
+            stages={"simulation": {"transient": 2000}},
+            figures={},
+        )
     )
     receipt = complete_stage(study, "simulation", tmp_path)
     counts = receipt["counts"]["g_gamma"]

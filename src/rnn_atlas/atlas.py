@@ -29,7 +29,8 @@ class Atlas:
         if not receipts:
             raise StoreError(f"an atlas is a results folder with receipts; {self.path} has none. Run the study first")
         self.receipts: dict[str, Any] = receipts
-        content = next(iter(receipts.values()))["study"]
+        last_run = self.path / "study.json"
+        content = json.loads(last_run.read_text()) if last_run.is_file() else next(iter(receipts.values()))["study"]
         self.study: Study = study_from(content, str(self.path))
         self.stages = [stage for stage in self.study.stage_names if stage in receipts]
         self.sweeps = list(self.study.sweeps)
@@ -60,6 +61,11 @@ class Atlas:
         if unknown:
             raise StoreError(f"a network is selected by {', '.join(names)}; got {', '.join(sorted(unknown))}")
         chosen = tuple((name, canonical(parameters.get(name, axes[name][0]))) for name in names)
+        for name, value in chosen:
+            if value not in axes[name]:
+                raise StoreError(
+                    f"sweep {sweep!r} has the {name} {', '.join(f'{v:g}' for v in axes[name][:20])}; got {value:g}"
+                )
         options = self.study.network.model_dump_json(exclude={"ensemble"})
         identity = NetworkIdentity(ensemble.name, options, chosen)
         return ensemble.build(identity, self.study.network, self.study.seed).dense(gain)
@@ -70,7 +76,8 @@ class Atlas:
 
     def _merged(self, sweep: str, group: str, stages: list[str] | None = None) -> xr.Dataset:
         self._check(sweep)
-        opened = [_opened(path_of(self.path, stage), group) for stage in (stages if stages is not None else self.stages)]
+        run = [stage for stage in self.stages if sweep in self.receipts[stage]["counts"]]
+        opened = [_opened(path_of(self.path, stage), group) for stage in (stages if stages is not None else run)]
         merged = xr.merge(opened, compat="override", join="outer", combine_attrs="override")
         merged.attrs = {"study": self.study.study, "title": self.study.title, "sweep": sweep}
         return merged
@@ -85,8 +92,8 @@ class Atlas:
             text = ", ".join(f"{name} {len(axes[name])}" for name in self.study.swept(sweep))
             lines.append(f"  sweep {sweep}: {text}")
             for stage in self.stages:
-                counts = self.receipts[stage]["counts"][sweep]
-                lines.append(f"    {stage}: " + ", ".join(f"{n} {status}" for status, n in counts.items()))
+                counts = self.receipts[stage]["counts"].get(sweep, {})
+                lines.append(f"    {stage}: " + (", ".join(f"{n} {status}" for status, n in counts.items()) or "not run"))
         return "\n".join(lines)
 
 

@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         return int(chosen.run(chosen))
-    except AtlasError as error:
+    except (AtlasError, OSError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
 
@@ -45,12 +45,12 @@ def _parser() -> argparse.ArgumentParser:
         if sub is stage:
             sub.add_argument("stage", help="networks, simulation, lyapunov ...")
         _add_study(sub)
-        sub.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="worker processes of one thread each")
+        sub.add_argument("--workers", type=_count, default=os.cpu_count() or 1, help="worker processes of one thread each")
     for sub in (run, resume, stage):
         default = os.environ.get(CLUSTER_VARIABLE, LOCAL)
         sub.add_argument("--cluster", default=default, help="serial, local, address:tcp://host:port or file:scheduler.json")
     stage.add_argument("--retry", action="store_true", help="also compute again the points that failed")
-    stage.add_argument("--tile-width", type=int, help="points per tile, if not the stage's own choice")
+    stage.add_argument("--tile-width", type=_count, help="points per tile, if not the stage's own choice")
     figures = command("figures", _figures, "draw a study's figures from its published datasets")
     _add_study(figures)
     figures.add_argument("names", nargs="*", help="figures to draw; all of the study if none is named")
@@ -64,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("name")
     command("schema", _schema, "write config/study.schema.json, which editors use for completion")
     return parser
+
+
+def _count(text: str) -> int:
+    """A number of workers or points, at least 1."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1; got {text!r}")
+    return int(text)
 
 
 def _add_study(sub: argparse.ArgumentParser) -> None:
@@ -103,6 +110,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _stage(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.cluster import check_cluster
     from rnn_atlas.pipeline import complete_stage
     from rnn_atlas.plan import plan_stage, refuse_what_cannot_fit
     from rnn_atlas.registry import STAGES
@@ -110,6 +118,12 @@ def _stage(arguments: argparse.Namespace) -> int:
     study, results = _load(arguments)
     if arguments.stage not in STAGES:
         raise AtlasError(f"a stage is one of {', '.join(STAGES)}; got {arguments.stage!r}. Correct the name")
+    if arguments.stage not in study.stage_names:
+        raise AtlasError(
+            f"study {study.study!r} has the stages {', '.join(study.stage_names)}; got {arguments.stage!r}. "
+            f"Add `{arguments.stage}: {{}}` to its stages"
+        )
+    check_cluster(arguments.cluster)
     workers = 1 if arguments.cluster == SERIAL else arguments.workers
     width = arguments.tile_width
     refuse_what_cannot_fit([plan_stage(study, arguments.stage, results, None, width)], results, workers)

@@ -1,6 +1,5 @@
 """Study files: typed, frozen, unknown keys refused with the nearest known one, every error one sentence with its place."""
 
-import difflib
 import re
 from functools import cache
 from pathlib import Path
@@ -8,22 +7,23 @@ from typing import Annotated, Any, Literal, Union
 
 import numpy as np
 import yaml
-from pydantic import Field, ValidationError, create_model, model_validator
+from pydantic import Field, StrictFloat, StrictInt, ValidationError, create_model, model_validator
 
+from rnn_atlas.complaints import LARGEST_GRID, TAGS, did_you_mean, sentences
 from rnn_atlas.contracts import Context, Number, Parameter, Section
 from rnn_atlas.errors import StudyError
 from rnn_atlas.figures.kinds import KINDS
 from rnn_atlas.identity import canonical
 from rnn_atlas.registry import ENSEMBLES, MODELS, STAGES, known_parameters
 
-LARGEST_GRID = 10_000_000
+StrictNumber = StrictInt | StrictFloat  # a text or a truth value is no number
 _create: Any = create_model  # its fields come from the registry, which no type checker can follow
 
 
 class Linspace(Section):
     """`{linspace: [start, stop, number]}`: equally spaced values, both ends included."""
 
-    linspace: tuple[float, float, Annotated[int, Field(ge=1, le=LARGEST_GRID)]]
+    linspace: tuple[StrictNumber, StrictNumber, Annotated[int, Field(ge=1, le=LARGEST_GRID)]]
 
     def values(self) -> list[float]:
         """The points of the axis."""
@@ -49,11 +49,11 @@ class Arange(Section):
         """The points of the axis."""
         start, stop, step = self.arange
         if (stop - start) / step > LARGEST_GRID:
-            raise StudyError(f"arange {list(self.arange)} has more than {LARGEST_GRID:,} values; take a larger step")
+            raise StudyError(f"an axis must have at most {LARGEST_GRID:,} values; got arange {list(self.arange)}")
         return [float(v) for v in np.arange(start, stop, step)]
 
 
-Axis = Union[int, float, list[int | float], Linspace, Geomspace, Arange]  # noqa: UP007 (pydantic shows the names)
+Axis = Union[StrictNumber, list[StrictNumber], Linspace, Geomspace, Arange]  # noqa: UP007 (pydantic shows the names)
 
 
 def _choice(rooms: dict[str, Any], key: str) -> Any:
@@ -89,7 +89,7 @@ Sweep = _create(
 Values = _create(
     "Values",
     __base__=Section,
-    **{name: (int | float | None, Field(None, description=p.long_name)) for name, p in known_parameters().items()},
+    **{name: (StrictNumber | None, Field(None, description=p.long_name)) for name, p in known_parameters().items()},
 )
 
 
@@ -111,6 +111,9 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Study":
+        self._check_parameters(self.parameters, "parameters")
+        if not self.stage_names:
+            raise StudyError(f"a study must run at least one of the stages {', '.join(STAGES)}; got none (stages). Add one")
         for name, sweep in self.sweeps.items():
             if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", name):
                 raise StudyError(f"a sweep's name must be of a-z, 0-9 and _; got {name!r} (sweeps). Rename it")
@@ -126,9 +129,6 @@ class Study(Section):
                 raise StudyError(f"{complaint} (sweeps.{name})")
             for stage in self.stage_names:
                 self._check_stage(stage, name)
-        self._check_parameters(self.parameters, "parameters")
-        if not self.stage_names:
-            raise StudyError(f"a study must run at least one of the stages {', '.join(STAGES)}; got none (stages). Add one")
         self._check_figures()
         if self.lacks_stage("simulation", "lyapunov"):
             raise StudyError("the lyapunov stage starts from the simulation's states; add `simulation: {}` to stages")
@@ -154,6 +154,8 @@ class Study(Section):
                     f"parameter {name!r} does not belong to model {self.model.name!r} or ensemble "
                     f"{self.network.ensemble!r}, which have {', '.join(known)}; got it in {where}. Remove it"
                 )
+            if getattr(values, name) is None:
+                raise StudyError(f"{where}.{name} must be a number or an axis; got nothing. Write a value, or remove the key")
             _checked_axis(known[name], getattr(values, name), f"{where}.{name}")
 
     def _check_figures(self) -> None:
@@ -163,7 +165,7 @@ class Study(Section):
             if figure.sweep not in self.sweeps:
                 raise StudyError(
                     f"a figure shows one of the sweeps {', '.join(self.sweeps)}; got {figure.sweep!r} "
-                    f"(figures.{name}.sweep). {_did_you_mean(figure.sweep, self.sweeps)}"
+                    f"(figures.{name}.sweep). {did_you_mean(figure.sweep, self.sweeps)}"
                 )
             self._check_figure_axes(name, figure)
             for stage in figure.stages:
@@ -181,8 +183,16 @@ class Study(Section):
         for axis in sorted((named | set(figure.select)) - swept):
             raise StudyError(
                 f"figure {name!r} asks for the axis {axis!r}; sweep {figure.sweep!r} has {', '.join(sorted(swept))} "
-                f"(figures.{name}). {_did_you_mean(axis, swept)}"
+                f"(figures.{name}). {did_you_mean(axis, swept)}"
             )
+        if len(set(figure.axes)) < len(figure.axes):
+            raise StudyError(f"a figure's axes must differ; {name!r} has {figure.axes[0]!r} twice (figures.{name}). Change one")
+        for axis, value in figure.select.items():
+            if canonical(float(value)) not in (values := self.axes(figure.sweep)[axis]):
+                raise StudyError(
+                    f"figure {name!r} selects {axis} = {value:g}; sweep {figure.sweep!r} has "
+                    f"{', '.join(f'{v:g}' for v in values[:20])} (figures.{name}.select). Choose one of them"
+                )
         for axis in sorted(swept - set(figure.axes) - set(figure.select)):
             raise StudyError(
                 f"figure {name!r} leaves the axis {axis!r} of sweep {figure.sweep!r} open. "
@@ -253,13 +263,18 @@ class Study(Section):
             try:
                 options = type(base).model_validate(base.model_dump() | extra)
             except ValidationError as error:
-                raise StudyError(_sentences(error, f"sweeps.{sweep}.stages.{stage}", type(base))) from None
+                raise StudyError(sentences(list(error.errors()), ("sweeps", sweep, "stages", stage), _known)) from None
         return Context(MODELS[self.model.name], self.model, ENSEMBLES[self.network.ensemble], self.network, options, self.seed)
 
 
 def _checked_axis(parameter: Parameter, axis: Any, where: str) -> list[Number]:
     """The axis' values, rounded, integers where the parameter is one, increasing, within the parameter's range."""
-    values = axis.values() if isinstance(axis, (Linspace, Geomspace, Arange)) else axis if isinstance(axis, list) else [axis]
+    try:
+        values = (
+            axis.values() if isinstance(axis, (Linspace, Geomspace, Arange)) else axis if isinstance(axis, list) else [axis]
+        )
+    except StudyError as error:
+        raise StudyError(f"{error} ({where}). Take a larger step") from None
     if not values:
         raise StudyError(f"axis {parameter.name!r} must have at least one value; got none ({where}). Write a number or a list")
     for value in values:
@@ -299,13 +314,16 @@ def load_study(path: str | Path) -> Study:
     if not path.is_file():
         raise StudyError(f"a study is a YAML file; {path} is not there. Look into config/, or write one with `rnn-atlas new`")
     try:
-        content = yaml.load(path.read_text(), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except UnicodeDecodeError as error:
+        raise StudyError(f"a study is a text in UTF-8; {path} is not ({error.reason}). Save it as such") from None
     except yaml.YAMLError as error:
         raise StudyError(f"{path} must be YAML; {' '.join(str(error).split())}. Correct the line") from None
     except StudyError as error:
         raise StudyError(f"{error} ({path}).") from None
     if not isinstance(content, dict):
-        raise StudyError(f"a study is a mapping of keys to values; got {type(content).__name__} ({path}). See config/README.md")
+        came = {"NoneType": "an empty file", "list": "a list", "str": "a text"}.get(type(content).__name__, "a single value")
+        raise StudyError(f"a study is a mapping of keys to values; got {came} ({path}). See config/README.md")
     return study_from(content, str(path))
 
 
@@ -314,74 +332,24 @@ def study_from(content: dict[str, Any], where: str = "study") -> Study:
     try:
         return Study.model_validate(content)
     except ValidationError as error:
-        raise StudyError(_sentences(error, where, Study)) from None
+        raise StudyError(f"{sentences(list(error.errors()), (), _known)} ({where}).") from None
     except StudyError as error:
         raise StudyError(f"{error} ({where}).") from None
 
 
-def _sentences(error: ValidationError, where: str, model: Any) -> str:
-    """Pydantic's complaints, the most specific one per place, in our words."""
-    lines: dict[str, str] = {}
-    for item in error.errors():
-        parts = [str(p) for p in item["loc"] if not _is_branch(str(p))]
-        place = ".".join(parts)
-        lines.setdefault(_axis_place(parts), _sentence(item, place, model))
-    return "; ".join(f"{sentence} ({where})." for sentence in lines.values())
-
-
-def _is_branch(part: str) -> bool:
-    """Whether a part of pydantic's path names a branch of a union and not a key of the file."""
-    return part in {"int", "float", "Linspace", "Geomspace", "Arange", *MODELS, *ENSEMBLES, *KINDS} or part.startswith("list[")
-
-
-def _axis_place(parts: list[str]) -> str:
-    return ".".join(parts[:3]) if parts[:1] == ["sweeps"] else ".".join(parts)
-
-
-def _sentence(item: Any, place: str, model: Any) -> str:
-    kind, value = item["type"], item.get("input")
-    if kind == "extra_forbidden":
-        parent, _, key = place.rpartition(".")
-        return f"unknown key {key!r} in {parent or 'the study'}. {_did_you_mean(key, _known_keys(place, model))}"
-    if kind == "missing":
-        return f"key {place!r} is missing. Add it; config/README.md lists the keys"
-    if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        tags = ", ".join(str(item["ctx"].get("expected_tags", "")).replace("'", "").split(", "))
-        return f"{place} must name one of {tags or 'the known kinds'}; got {_short(value)}"
-    if place.startswith("sweeps.") and place.count(".") >= 2:
-        return (
-            f"{place} must be a finite number, an increasing list of numbers, or {{linspace: [start, stop, number]}}, "
-            f"geomspace, arange; got {_short(value)}"
-        )
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{place}: {message[:1].lower()}{message[1:]}; got {_short(value)}"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _known_keys(place: str, model: Any) -> list[str]:
-    """Keys that would have been allowed where this one stands."""
-    parts = place.split(".")
-    if parts[0] == "sweeps" and len(parts) == 3:
+def _known(section: tuple[str, ...], loc: Any) -> list[str]:
+    """Keys that may stand in this section of the file."""
+    if section[:1] and section[0] in TAGS:
+        key, rooms = TAGS[section[0]]
+        return [key, *rooms[str(loc[2] if section[0] == "figures" else loc[1])].Options.model_fields]
+    if section[:1] == ("sweeps",) and len(section) == 2:
         return list(Sweep.model_fields)
-    if parts[0] == "parameters":
+    section = section[2:] if section[:1] == ("sweeps",) else section
+    if section == ("parameters",):
         return list(known_parameters())
-    if parts[0] == "stages" and len(parts) == 3 and parts[1] in STAGES:
-        return list(STAGES[parts[1]].Options.model_fields)
-    if parts[0] == "stages":
-        return list(STAGES)
-    rooms: dict[str, dict[str, Any]] = {"model": MODELS, "network": ENSEMBLES, "figures": KINDS}
-    if parts[0] in rooms and len(parts) > 1:
-        return [field for room in rooms[parts[0]].values() for field in room.Options.model_fields]
-    return list(model.model_fields)
-
-
-def _did_you_mean(key: str, known: Any) -> str:
-    near = difflib.get_close_matches(key, list(known), n=1, cutoff=0.5)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(list(known)[:20])}"
+    if section[:1] == ("stages",):
+        return list(STAGES[section[1]].Options.model_fields) if len(section) > 1 else list(STAGES)
+    return list(Study.model_fields)
 
 
 @cache

@@ -17,6 +17,9 @@ from rnn_atlas.grid import tiles as cut
 from rnn_atlas.registry import STAGES
 from rnn_atlas.status import Status
 
+_FILE, _ROW = 3000.0, 40.0
+"""Bytes of a tile file beside its values: names, headers and checksum, and the name of each point."""
+
 
 @dataclass(frozen=True)
 class StagePlan:
@@ -46,7 +49,7 @@ def plan_stage(study: Study, stage: str, results: Path, machine: Machine | None,
         failed += sum(place.status == Status.ERROR for place in held.values())
         for tile in cut(todo, lambda network, context=context: width or STAGES[stage].width(network, context)):  # type: ignore[misc]
             cost = STAGES[stage].cost(tile, context)
-            count, flops, disk = count + 1, flops + cost.flops, disk + cost.stored
+            count, flops, disk = count + 1, flops + cost.flops, disk + cost.stored + _FILE + _ROW * len(tile)
             memory = max(memory, cost.work)
             seconds += _seconds(tile, cost, context, machine) if machine is not None else 0.0
     return StagePlan(stage, points, done, failed, count, flops, memory, disk, seconds)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from rnn_atlas.atlas import Atlas, open_atlas
@@ -23,6 +24,8 @@ def select(results: Path, variables: list[str], sweep: str | None, selectors: li
         _check_axis(chosen, axis)
         try:
             number = float(value)
+            if not np.isfinite(number):
+                raise ValueError
         except ValueError:
             raise StoreError(f"--sel takes AXIS=NUMBER; got {selector!r}. Write for example --sel g=2") from None
         if axis in chosen.dims:
@@ -37,10 +40,11 @@ def select(results: Path, variables: list[str], sweep: str | None, selectors: li
 
 
 def _sweep_of(atlas: Atlas, variables: list[str]) -> str:
-    """The only sweep of the study, if there is but one."""
-    if len(atlas.sweeps) > 1:
-        raise StoreError(f"the study has the sweeps {', '.join(atlas.sweeps)}. Choose one with --sweep")
-    return atlas.sweeps[0]
+    """The only sweep that holds the variables, or the only one of the study."""
+    holding = [sweep for sweep in atlas.sweeps if all(variable in atlas[sweep] for variable in variables)] or atlas.sweeps
+    if len(holding) > 1:
+        raise StoreError(f"the sweeps {', '.join(holding)} may be meant. Choose one with --sweep")
+    return holding[0]
 
 
 def _check_axis(dataset: xr.Dataset, axis: str) -> None:

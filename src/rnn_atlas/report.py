@@ -10,7 +10,7 @@ from rnn_atlas import tiles
 from rnn_atlas.atlas import open_atlas
 from rnn_atlas.config import Study
 from rnn_atlas.execute import groups, wanted_points
-from rnn_atlas.pipeline import read_receipt, read_study
+from rnn_atlas.pipeline import read_receipt, read_study, specification
 from rnn_atlas.plan import aligned, duration
 from rnn_atlas.status import Regime, Status
 
@@ -47,6 +47,10 @@ def verdict(study: Study, results: Path) -> tuple[str, bool]:
         receipt = read_receipt(results, stage)
         if receipt is None:
             lines.append(f"{stage}: not run")
+            passed = False
+            continue
+        if receipt["specification"] != specification(study, stage):
+            lines.append(f"{stage}: run for another version of the study file; run it again")
             passed = False
             continue
         total: dict[str, int] = {}

@@ -21,8 +21,9 @@ def draw(atlas: Atlas, options: Any) -> Figure:
         here = dataset.sel({options.strips: value})
         m = here.population_activity.values
         ax.plot(activity.time.values, m, color=color, linewidth=0.7)
-        half = max(float(np.nanmax(np.abs(m - np.nanmean(m)), initial=0.0)), 1e-3) * 1.15
-        ax.set(ylim=(np.nanmean(m) - half, np.nanmean(m) + half))
+        centre = float(np.nanmean(m)) if np.isfinite(m).any() else 0.0
+        half = max(float(np.nanmax(np.abs(m - centre), initial=0.0)), 1e-3) * 1.15
+        ax.set(ylim=(centre - half, centre + half))
         ax.tick_params(labelsize=5)
         text = meanings[int(here.regime)].replace("_", " ")
         if "lambda_max" in here:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from rnn_atlas.atlas import Atlas
@@ -55,4 +56,5 @@ def _hatch(ax: Axes, bad: xr.DataArray, options: Any) -> None:
     if bool(bad.any()):
         shown = np.where(bad.values, 1.0, np.nan)
         x, y = bad[options.x].values, bad[options.y].values
-        ax.pcolor(x, y, shown, shading="nearest", hatch="////", alpha=0.0)
+        # NOTE: not alpha=0, which makes the hatch itself invisible since matplotlib 3.11
+        ax.pcolor(x, y, shown, shading="nearest", hatch="////", cmap=ListedColormap(["none"]), edgecolor="0.4", linewidth=0)

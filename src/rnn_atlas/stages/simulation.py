@@ -60,7 +60,8 @@ class Simulation:
         products = (plan.transient + plan.samples * plan.stride) * _products(context)
         record = 8.0 * B * plan.samples * (min(N, RECORDED_NEURONS) + 1) + 8.0 * B * N * SNAPSHOTS
         matrix = network_bytes(tile.network)
-        stored = 8.0 * len(tile) * (N + options.window * (1 + options.trajectories) + options.lags + options.segment)
+        window, lags, segment = (min(n, plan.samples) for n in (options.window, options.lags, options.segment))
+        stored = 8.0 * len(tile) * (N + window * (1 + options.trajectories) + lags + segment + 12)
         return Cost(
             flops=products * B * product_flops(tile.network),
             work=2 * matrix + 14 * 8.0 * N * B + 2 * record,
@@ -182,7 +183,7 @@ def _one_point(column: _Column, context: Context, *, noisy: bool) -> dict[str, A
     plan, options, axes = Schedule.of(context), context.options, coordinates(context)
     window, shown = column.window, axes["time"].size
     settled = bool(np.isfinite(window[0, -1]))
-    mean = float(column.neuron_mean.mean())
+    mean = float(column.neuron_mean.mean())  # NOTE: mean**2 of a Python float raises where mean * mean overflows to inf
     static = _static_variance(column.snapshots) if settled else np.nan
     motion = float(np.sqrt(np.mean((window[:, -1] - window[:, -2]) ** 2)))
     is_flow = context.model.time_unit == "tau"
@@ -194,15 +195,15 @@ def _one_point(column: _Column, context: Context, *, noisy: bool) -> dict[str, A
     return {
         "mean": mean,
         "mean_square": column.square,
-        "variance": column.square - mean**2,
+        "variance": column.square - mean * mean,
         "variance_static": static,
-        "variance_dynamic": column.square - mean**2 - static,
+        "variance_dynamic": column.square - mean * mean - static,
         "kinetic_energy": column.kinetic,
         "participation_ratio": participation_ratio(column.snapshots) if settled else np.nan,
         "fingerprint": column.fingerprint,
         "regime": np.int8(kind),
         "period": period * plan.interval,
-        "autocorrelation": autocovariance(window, axes["lag"].size) - mean**2,
+        "autocorrelation": autocovariance(window, axes["lag"].size) - mean * mean,
         "power_spectrum": welch_spectrum(window, plan.interval, segment).mean(axis=0),
         "power_spectrum_activity": welch_spectrum(column.activity, plan.interval, segment),
         "population_activity": column.activity[-shown:],
