@@ -265,3 +265,29 @@ def test_the_default_ensemble_is_the_gaussian_one_and_its_tiles_are_rebuilt_from
     first = Gaussian.build(tile_of(50, {}).network, Gaussian.Options(), 7)
     again = Gaussian.build(tile_of(50, {}).network, Gaussian.Options(), 7)
     assert first.dense().tobytes() == again.dense().tobytes()
+
+
+def mean_field_exponent(g: float, sigma: float) -> float:
+    """SOURCE: Molgedey, Schuchhardt & Schuster 1992: (1/2) ln(g^2 E sech^4(g sqrt v z)), v = E tanh^2(g sqrt v z) + sigma^2."""
+    z = np.linspace(-12, 12, 4001)
+    weight = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * (z[1] - z[0])
+    v = 1.0
+    for _ in range(2000):
+        v = float(weight @ np.tanh(g * np.sqrt(v) * z) ** 2) + sigma**2
+    return float(0.5 * np.log(g**2 * (weight @ np.cosh(g * np.sqrt(v) * z) ** -4.0)))
+
+
+def test_the_exponents_under_frozen_noise_extrapolate_to_mean_field() -> None:
+    """N = 400 and 1000, six networks each, a + b / N: within 3 standard errors, chaotic and stable alike; seeds fixed."""
+    points = [{"g": 3.0, "sigma": 0.2}, {"g": 1.5, "sigma": 0.5}]
+    settings = context_of(Simulation, transient=100, duration=20), context_of(Lyapunov, transient=100, duration=1280)
+    found = np.array([
+        [exponents(tile_of(N, *points, realization=r), *settings).values["lambda_max"] for r in range(6)] for N in (400, 1000)
+    ])  # fmt: skip
+    mean, error = found.mean(axis=1), found.std(axis=1, ddof=1) / np.sqrt(6)
+    limit = (1000 * mean[1] - 400 * mean[0]) / 600
+    limit_error = np.hypot(1000 * error[1], 400 * error[0]) / 600
+    expected = np.array([mean_field_exponent(p["g"], p["sigma"]) for p in points])
+    np.testing.assert_allclose(expected, [0.294169, -0.079908], atol=1e-6)
+    assert np.all(np.abs(limit - expected) < 3 * limit_error)
+    assert np.all(limit_error < 0.002)
