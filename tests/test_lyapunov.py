@@ -81,9 +81,10 @@ SUM_RULE_CASES = [
 def test_the_exponents_sum_to_the_mean_log_determinant_of_the_step(model: str, point: Any, options: Any) -> None:
     """Exact identity, in chaos, with structure, with and without noise: residual per step and mode below 1e-8.
 
-    Two gains side by side, so that each point has an interval of its own.
+    Eight gains side by side, one full block of columns, so that each point has an interval of its own.
     """
-    tile = tile_of(60, point, point | {"g": 1.8}, model=model, rank=1, realization=2)
+    gains = (point["g"], 0.6, 0.9, 1.2, 1.5, 1.8, 2.1, 2.4)
+    tile = tile_of(60, *(point | {"g": g} for g in gains), model=model, rank=1, realization=2)
     settings: dict[str, Any] = {"ensemble": GaussianLowRank, "ensemble_options": low_rank((1.0,), (0.2,)), **options}
     sim = context_of(Simulation, model, transient=100, duration=100, **settings)
     lyap = context_of(

@@ -77,9 +77,9 @@ def to_blocks(values: Floats, height: int) -> Floats:
 
 
 def from_blocks(blocks: Floats, N: int, count: int) -> Floats:
-    """(blocks, height, LANES) -> (N, columns): the inverse of `to_blocks`."""
+    """(blocks, height, LANES) -> (N, columns): the inverse of `to_blocks`, always a copy."""
     height = blocks.shape[1]
-    return np.ascontiguousarray(blocks.transpose(1, 0, 2).reshape(height, -1)[:N, :count])
+    return np.array(blocks.transpose(1, 0, 2).reshape(height, -1)[:N, :count], order="C")
 
 
 @compiled
