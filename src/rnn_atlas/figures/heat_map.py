@@ -24,11 +24,11 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     axes = figure.subplots(1, panels, squeeze=False)[0]
     _panel(figure, axes[0], average, options, label(dataset, options.variable), signed=options.variable == "lambda_max")
     _hatch(axes[0], bad.any("realization").transpose(options.y, options.x), options)
-    axes[0].set_title(f"average of {count} networks, {int(bad.sum())} of {bad.size} points not OK (hatched)")
+    axes[0].set_title(f"mean of {count} networks\n{int(bad.sum())} of {bad.size} points not OK (hatched)")
     if panels == 2:
         deviation = values.std("realization", ddof=1).transpose(options.y, options.x)
         _panel(figure, axes[1], deviation, options, f"s.d. of {label(dataset, options.variable)}", signed=False)
-        axes[1].set_title("spread over networks")
+        axes[1].set_title("spread over networks\n")
     return figure
 
 
