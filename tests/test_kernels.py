@@ -160,14 +160,17 @@ def test_a_neurons_noise_does_not_depend_on_how_many_neurons_there_are() -> None
 
 @pytest.mark.parametrize(("N", "k"), [(6, 1), (12, 12), (40, 17), (41, 41)])
 def test_gram_schmidt_gives_the_factors_of_qr(N: int, k: int) -> None:
-    A = RANDOM.standard_normal((N, k))
+    """SOURCE: Bjorck 1967: modified Gram-Schmidt loses orthogonality as eps times the condition number; R is as good as QR's."""
+    A = np.random.Generator(np.random.Philox(100 * N + k)).standard_normal((N, k))
     blocks, stretch = to_blocks(A, padded(N, LANES)), np.full(k, 0.5)
     orthonormalize(blocks, k, stretch)
     Q = from_blocks(blocks, N, k)
     R = np.linalg.qr(A)[1]
-    np.testing.assert_allclose(stretch - 0.5, np.log(np.abs(np.diag(R))), atol=1e-13)
-    np.testing.assert_allclose(Q.T @ Q, np.eye(k), atol=1e-13)
-    np.testing.assert_allclose(np.abs(Q.T @ A), np.abs(R), atol=1e-12)
+    loss = 10 * np.finfo(float).eps * np.linalg.cond(A)
+    assert loss < 1e-10
+    np.testing.assert_allclose(stretch - 0.5, np.log(np.abs(np.diag(R))), atol=loss)
+    np.testing.assert_allclose(Q.T @ Q, np.eye(k), atol=loss)
+    np.testing.assert_allclose(np.abs(Q.T @ A), np.abs(R), atol=loss * np.abs(A).max() * N)
 
 
 def test_a_direction_that_a_singular_step_has_lost_has_exponent_minus_infinity() -> None:
