@@ -160,7 +160,7 @@ def test_a_neurons_noise_does_not_depend_on_how_many_neurons_there_are() -> None
 
 @pytest.mark.parametrize(("N", "k"), [(6, 1), (12, 12), (40, 17), (41, 41)])
 def test_gram_schmidt_gives_the_factors_of_qr(N: int, k: int) -> None:
-    """SOURCE: Bjorck 1967: modified Gram-Schmidt loses orthogonality as eps times the condition number; R is as good as QR's."""
+    """SOURCE: Bjorck 1967: Gram-Schmidt (modified) loses orthogonality as eps times the condition number; R is that of QR."""
     A = np.random.Generator(np.random.Philox(100 * N + k)).standard_normal((N, k))
     blocks, stretch = to_blocks(A, padded(N, LANES)), np.full(k, 0.5)
     orthonormalize(blocks, k, stretch)
