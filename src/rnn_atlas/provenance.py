@@ -52,7 +52,7 @@ def stage_key(study: Study, stage: str, sweep: str) -> str:
     context = study.context(stage, sweep)
     entry = STAGES[stage]
     upstream = stage_key(study, entry.upstream, sweep) if entry.upstream else ""
-    model = context.model_options.model_dump(mode="json") if entry.needs_dynamics else {}
+    model = {"name": context.model.name} | context.model_options.model_dump(mode="json")
     return digest(stage, context.options.model_dump(mode="json"), model, study.seed, code_digest(entry.code), upstream, size=8)
 
 

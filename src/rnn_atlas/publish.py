@@ -23,6 +23,12 @@ from rnn_atlas.registry import REALIZATION, STAGES
 from rnn_atlas.status import Status
 
 LARGEST_CHUNK = 16 * 2**20
+_LABELS = {
+    "block": "block of the average",
+    "neuron_sample": "recorded neuron",
+    "onset_gamma": "leak at which the onset is told",
+    "outlier_index": "number of the outlier",
+}
 FLAGS = tuple((int(s), s.name.lower()) for s in Status)
 
 
@@ -191,7 +197,7 @@ def _write_coordinates(
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):
         values = coordinates[name]
-        label = {"block": "block of the average", "neuron_sample": "recorded neuron"}.get(name, name)
+        label = _LABELS.get(name, name)
         yield _write(
             group, Variable(name, label, units.get(name, "1"), "the stage's options", dtype=values.dtype.str), [name], values
         )

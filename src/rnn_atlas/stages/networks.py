@@ -1,17 +1,21 @@
 """Networks: spectrum, norm and empirical moments of each quenched coupling matrix. Depends on no dynamics parameter."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from rnn_atlas.contracts import Context, Cost, Floats, Network, NetworkIdentity, Section, Tile, TileResult, Upstream, Variable
 from rnn_atlas.identity import stream
+from rnn_atlas.stages import onset
+from rnn_atlas.stages.moments import standard_errors
 from rnn_atlas.status import Status
 
 ALL_EIGENVALUES_UP_TO = 2000
 LEADING = 32
+OUTLIERS = 8
+"""Stored of a network; counted are all."""
 
 
 class Networks:
@@ -20,7 +24,10 @@ class Networks:
     name: ClassVar[str] = "networks"
     needs_dynamics: ClassVar[bool] = False
     upstream: ClassVar[str | None] = None
-    code: ClassVar[tuple[str, ...]] = ("networks", "identity.py", "network.py", "stages/networks.py")
+    code: ClassVar[tuple[str, ...]] = (
+        "networks", "identity.py", "network.py",
+        "stages/networks.py", "stages/moments.py", "stages/onset.py", "theory/spectra.py",
+    )  # fmt: skip
 
     class Options(Section):
         """Options of the networks stage."""
@@ -29,6 +36,18 @@ class Networks:
             "auto", description="auto: all up to N = 2000, the 32 leading ones above; none: neither spectrum nor 2-norm."
         )
         store_matrix: bool = Field(False, description="Store J itself. It is rebuilt from its identity otherwise.")
+        onset_gamma: tuple[Annotated[float, Field(ge=0.0, lt=1.0)], ...] = Field(
+            tuple(round(0.05 * k, 2) for k in range(20)),
+            min_length=1,
+            description="Leaks, ascending, at which the onset of instability of the map's trivial point is told.",
+        )
+
+        @field_validator("onset_gamma")
+        @classmethod
+        def _ascending(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+            if any(a >= b for a, b in zip(values, values[1:], strict=False)):
+                raise ValueError(f"onset_gamma must be ascending; got {list(values)}")
+            return values
 
     @staticmethod
     def variables(context: Context) -> tuple[Variable, ...]:
@@ -37,7 +56,9 @@ class Networks:
             Variable("coupling_mean", "N times the empirical mean of J_ij at unit gain", "1", _MOMENTS),
             Variable("coupling_variance", "N times the empirical variance of J_ij at unit gain", "1", _MOMENTS),
             Variable("coupling_kurtosis", "excess kurtosis of J_ij at unit gain", "1", _MOMENTS),
-        )
+            *(Variable(f"coupling_{name}_se", f"standard error of coupling_{name}; NaN with a structure", "1", _ERRORS)
+              for name in ("mean", "variance", "kurtosis")),
+        )  # fmt: skip
         spectrum = (
             Variable("spectral_radius", "largest modulus of an eigenvalue of J at unit gain", "1", _SPECTRUM),
             Variable("coupling_norm", "2-norm of J at unit gain", "1", _SPECTRUM),
@@ -45,6 +66,12 @@ class Networks:
                 "eigenvalue", "eigenvalues of J at unit gain, largest modulus first", "1", _SPECTRUM,
                 dims=("eigenvalue_index",), dtype="c16", per_network=True,
             ),
+            Variable("n_outliers", "number of eigenvalues beyond the bulk; 0 without structure", "1", _OUTLIERS, dtype="i4"),
+            Variable(
+                "outlier", "eigenvalues beyond the bulk, largest modulus first", "1", _OUTLIERS,
+                dims=("outlier_index",), dtype="c16",
+            ),
+            *onset.variables(context),
         )  # fmt: skip
         matrix = Variable(
             "coupling", "J at unit gain, [postsynaptic, presynaptic]", "1", "the ensemble's definition",
@@ -55,13 +82,19 @@ class Networks:
 
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
-        """About 25 N^3 flops for all eigenvalues and singular values, 1500 matrix-vector products for the leading ones."""
-        N = tile.network.N
+        """About 25 N^3 flops for all eigenvalues and singular values, 3000 matrix-vector products for the leading ones.
+
+        With a structure the eigenvalues of the random part alone come on top.
+        """
+        N, structured = tile.network.N, bool(dict(tile.network.parameters).get("rank", 0))
         dense = _is_dense(tile.network)
         wanted = context.options.eigenvalues == "auto"
         full = N <= ALL_EIGENVALUES_UP_TO
-        flops = (25.0 * N**3 if full else 3000.0 * N**2) if dense and wanted else 0.0
+        complete = (25.0 + 15.0 * structured) * N**3
+        leading = (6000.0 + 3000.0 * structured) * N**2
+        flops = (complete if full else leading) if dense and wanted else 0.0
         stored = 16.0 * (N if full else LEADING) * wanted + (8.0 * N**2 if context.options.store_matrix else 0.0)
+        stored += (3500.0 + 33.0 * len(context.options.onset_gamma)) * wanted
         return Cost(flops=flops, work=(5 if full else 2) * 8.0 * N**2 * dense + 1e6, stored=stored + 500)
 
     @staticmethod
@@ -74,18 +107,24 @@ class Networks:
         """Moments and spectrum of this tile's network."""
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
         values: dict[str, NDArray[Any]] = dict(_moments(network))
+        coordinates: dict[str, NDArray[Any]] = {}
         if context.options.eigenvalues == "auto":
             start = stream(context.seed, "arnoldi", tile.network).standard_normal(network.N)
             eigenvalue, norm = spectrum(network, start)
             values["eigenvalue"] = eigenvalue[None]
             values["spectral_radius"] = np.abs(eigenvalue[:1])
             values["coupling_norm"] = np.array([norm])
+            values |= _outliers(network, eigenvalue, start)
+            values |= onset.values(context, network, eigenvalue, _rightmost(network, start), norm)
+            coordinates = {"outlier_index": np.arange(OUTLIERS)} | onset.coordinates(context)
         if context.options.store_matrix:
             values["coupling"] = network.dense()[None]
-        return TileResult(np.array([Status.OK], np.int8), values)
+        return TileResult(np.array([Status.OK], np.int8), values, coordinates)
 
 
 _MOMENTS = "definition, over all stored entries"
+_ERRORS = "delta method over independent pairs (J_ij, J_ji)"
+_OUTLIERS = "modulus above the spectral radius of the random part, Schuessler et al. 2020"
 _SPECTRUM = "Girko 1985; Sompolinsky, Crisanti & Sommers 1988 (circular law)"
 
 
@@ -95,13 +134,19 @@ def _is_dense(identity: NetworkIdentity) -> bool:
 
 
 def _moments(network: Network) -> dict[str, Floats]:
-    """N mean, N variance, excess kurtosis. Of a pure low-rank network exactly from its factors, J never formed."""
-    N = network.N
+    """N mean, N variance, excess kurtosis. Of a pure low-rank network exactly from its factors, J never formed.
+
+    And their standard errors, NaN with a structure: its N^2 entries are made of 2 N rank numbers, so they are not independent,
+    and their spread over the entries does not tell the spread over realizations.
+    """
+    N, errors = network.N, (np.nan, np.nan, np.nan)
     if network.random is None:
         powers = [_low_rank_moment(network, p) for p in (1, 2, 3, 4)]
     else:
         J = network.dense()
         powers = [float(np.mean(J**p)) for p in (1, 2, 3, 4)]
+        if not network.left.shape[1]:
+            errors = standard_errors(J)
     m1, m2, m3, m4 = powers
     variance = m2 - m1**2
     fourth = m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4
@@ -110,6 +155,9 @@ def _moments(network: Network) -> dict[str, Floats]:
         "coupling_mean": np.array([N * m1]),
         "coupling_variance": np.array([N * variance]),
         "coupling_kurtosis": np.array([kurtosis]),
+        "coupling_mean_se": np.array([N * errors[0]]),
+        "coupling_variance_se": np.array([N * errors[1]]),
+        "coupling_kurtosis_se": np.array([errors[2]]),
     }
 
 
@@ -137,11 +185,45 @@ def spectrum(network: Network, start: Floats) -> tuple[NDArray[np.complex128], f
     if network.N <= ALL_EIGENVALUES_UP_TO:
         eigenvalue, norm = np.linalg.eigvals(J), float(np.linalg.norm(J, 2))
     else:
-        from scipy.sparse.linalg import eigs, svds
+        from scipy.sparse.linalg import svds
 
-        eigenvalue = eigs(J, k=LEADING, v0=start, ncv=4 * LEADING, maxiter=10_000, tol=1e-8, return_eigenvectors=False)
+        eigenvalue = _arnoldi(J, start, "LM")
         norm = float(svds(J, k=1, v0=start, tol=1e-6, return_singular_vectors=False)[0])
     return _ordered(eigenvalue), norm
+
+
+def _arnoldi(J: Floats, start: Floats, which: Literal["LM", "LR"]) -> NDArray[np.complex128]:
+    """The 32 eigenvalues of largest modulus (LM) or largest real part (LR)."""
+    from scipy.sparse.linalg import eigs
+
+    found = eigs(J, k=LEADING, which=which, v0=start, ncv=4 * LEADING, maxiter=10_000, tol=1e-8, return_eigenvectors=False)
+    return np.asarray(found, complex)
+
+
+def _rightmost(network: Network, start: Floats) -> NDArray[np.complex128] | None:
+    """The 32 eigenvalues of largest real part where `spectrum` leaves some out; None where it has all that are not 0."""
+    if network.random is None or network.N <= ALL_EIGENVALUES_UP_TO:
+        return None
+    return _arnoldi(network.dense(), start, "LR")
+
+
+def _outliers(network: Network, eigenvalue: NDArray[np.complex128], start: Floats) -> dict[str, NDArray[Any]]:
+    """Those of the eigenvalues of J whose modulus exceeds the spectral radius of the random part alone, which has a mean too.
+
+    At finite N an eigenvalue at the edge of the bulk that the structure moves outward by a little is one of them. Counted
+    are at most the 32 that are known above N = 2000.
+    """
+    beyond = eigenvalue[:0]
+    if network.left.shape[1]:
+        radius = 0.0
+        if network.random is not None:
+            full = network.N <= ALL_EIGENVALUES_UP_TO
+            alone = np.linalg.eigvals(network.random) if full else _arnoldi(network.random, start, "LM")
+            radius = float(np.abs(alone).max())
+        beyond = eigenvalue[np.abs(eigenvalue) > radius]
+    stored = np.full(OUTLIERS, complex(np.nan, np.nan))
+    stored[: min(beyond.size, OUTLIERS)] = beyond[:OUTLIERS]
+    return {"n_outliers": np.array([beyond.size], np.int32), "outlier": stored[None]}
 
 
 def _low_rank_spectrum(network: Network) -> tuple[NDArray[np.complex128], float]:
