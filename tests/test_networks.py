@@ -5,9 +5,11 @@ import hashlib
 import numpy as np
 import pytest
 
+from rnn_atlas.config import study_from
 from rnn_atlas.contracts import NetworkIdentity
 from rnn_atlas.networks.gaussian import Gaussian
 from rnn_atlas.networks.gaussian_low_rank import GaussianLowRank
+from rnn_atlas.provenance import stage_key
 from rnn_atlas.stages.networks import LEADING, Networks, spectrum
 from tests.support import context_of, given, low_rank, tile_of
 
@@ -148,3 +150,14 @@ def test_a_pure_low_rank_network_of_a_hundred_thousand_neurons_never_forms_its_m
     kappa = state @ m / (m @ m)
     np.testing.assert_allclose(state, kappa * m, atol=1e-12 * np.abs(state).max())
     assert abs(kappa) > 0.3  # overlap 1.5 > 1: the trivial point is unstable
+
+
+def test_networks_of_another_model_are_other_results() -> None:
+    """Their eigenvalues are the same, but not where the trivial point of map and flow loses stability, or contracts."""
+    models = ({"name": "snt"}, {"name": "snt", "transfer": "logistic"}, {"name": "snt", "transfer": "linear"}, {"name": "rate"})
+    keys = set()
+    for model in models:
+        content = {"study": "key", "title": "Key", "seed": 1, "model": model, "network": {"ensemble": "gaussian"}}
+        study = study_from(content | {"sweeps": {"line": {"g": [1.0]}}, "stages": {"networks": {}}})
+        keys.add(stage_key(study, "networks", "line"))
+    assert len(keys) == len(models)
