@@ -11,3 +11,7 @@ class StudyError(AtlasError):
 
 class StoreError(AtlasError):
     """Results on disk are missing, damaged, or of another study."""
+
+
+class TheoryError(AtlasError):
+    """A theory was asked where it does not apply."""

@@ -1,0 +1,223 @@
+"""All coexisting states of one system: trivial, static, driven by noise, chaotic; homogeneous or along a structure.
+
+A structure m n^T / N adds the current kappa m_i with kappa = (1/N) sum_j n_j f(x_j). Given kappa, the state is that of
+one `Equation`; what it then gives back must be kappa again: one scalar equation, all of whose roots are branches
+(SOURCE: Mastrogiuseppe & Ostojic 2018). A mean coupling J_mean / N is the structure m = 1, n = J_mean.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import brentq
+
+from rnn_atlas.theory.averages import Averages, Floats
+from rnn_atlas.theory.equation import Equation, Profile
+from rnn_atlas.theory.flow_state import flow_exponent, flow_profile, flow_variance
+from rnn_atlas.theory.map_state import map_exponent, map_profile
+
+_SCAN = 20
+_ROOT = 1e-12
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A rank-one term m n^T / N of jointly Gaussian m_i, n_i: means, standard deviation of m, covariance of m and n."""
+
+    mean_left: float = 0.0
+    mean_right: float = 0.0
+    deviation_left: float = 0.0
+    covariance: float = 0.0
+
+    @property
+    def overlap(self) -> float:
+        """(1/N) sum_i n_i m_i: the eigenvalue of the term standing alone."""
+        return self.mean_left * self.mean_right + self.covariance
+
+
+@dataclass(frozen=True)
+class System:
+    """A model in the limit of large N. `leak` None: the flow. `strength`: variance of its couplings times N."""
+
+    averages: Averages
+    leak: float | None
+    strength: float
+    mean_input: float = 0.0
+    static: float = 0.0
+    noise: float = 0.0
+    structure: Structure = Structure()
+
+    def equation(self, kappa: float) -> Equation:
+        """The state's equation at this kappa."""
+        decay = 1.0 if self.leak is None else 1.0 - self.leak
+        mean = (self.structure.mean_left * kappa + self.mean_input) / decay
+        static = self.static + (self.structure.deviation_left * kappa) ** 2
+        return Equation(self.averages, self.leak, self.strength, mean, static, self.noise)
+
+    def answer(self, kappa: float, variance: float) -> float:
+        """(1/N) sum_j n_j f(x_j) in the state at this kappa."""
+        e, s = self.equation(kappa), self.structure
+        along = s.covariance * kappa / e.decay * e.averages.slope(e.mean, variance) if s.covariance else 0.0
+        return s.mean_right * e.averages.mean(e.mean, variance) + along
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether x -> -x maps solutions to solutions."""
+        return self.averages.is_odd and self.mean_input == 0
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One stationary state. kind: trivial, static, driven (noise, not chaotic), chaotic.
+
+    mean, variance, variance_static   of u (map) or x (flow) over neurons and time; variance of the time averages
+    kappa                             (1/N) sum n_j f(x_j) of the structure
+    lambda_max                        largest Lyapunov exponent, per step or per tau; conditional under noise
+    gain_radius                       sqrt(A E f'^2): radius of the Jacobian's bulk, around the leak (map) or -1 (flow)
+    is_stable                         whether the state attracts; of a fluctuating state: whether kappa returns to it
+                                      when all else follows at once
+    lags, autocorrelation             Delta(t), (L,); empty for states that do not move
+    converged                         False: the values are the solver's last, not a solution
+    """
+
+    kind: str
+    mean: float
+    variance: float
+    variance_static: float
+    kappa: float
+    lambda_max: float
+    gain_radius: float
+    is_stable: bool
+    converged: bool = True
+    lags: Floats = field(default_factory=lambda: np.zeros(0), repr=False)
+    autocorrelation: Floats = field(default_factory=lambda: np.zeros(0), repr=False)
+
+
+def static_branches(system: System) -> tuple[Branch, ...]:
+    """The states that do not move; none under noise."""
+    return tuple(_static_branch(system, kappa, v) for kappa, v in _static_states(system))
+
+
+def branches(system: System) -> tuple[Branch, ...]:
+    """All states of a system: stable ones first, among them the one with the largest |kappa| first."""
+    still = static_branches(system)
+    kappas = _roots(system, lambda kappa: _moving_variance(system.equation(kappa)))
+    moving = [branch for kappa in kappas if (branch := _moving_branch(system, kappa)) is not None]
+    return tuple(sorted([*still, *moving], key=lambda b: (not b.is_stable, -abs(b.kappa), -b.variance)))
+
+
+def _static_states(system: System) -> list[tuple[float, float]]:
+    """(kappa, variance) of all states that do not move; several variances at one kappa are followed separately."""
+    states = []
+    most = max((len(system.equation(kappa).static_variances()) for kappa in _grid(system)), default=0)
+    for order in range(most):
+
+        def variance(kappa: float, order: int = order) -> float | None:
+            values = system.equation(kappa).static_variances()
+            return values[-1 - order] if order < len(values) else None
+
+        states += [(kappa, v) for kappa in _roots(system, variance) if (v := variance(kappa)) is not None]
+    return list(dict.fromkeys(states))
+
+
+def _moving_variance(equation: Equation) -> float | None:
+    """Delta_0 of the state that fluctuates; without noise there is one only where no static state is stable."""
+    if equation.noise == 0 and any(equation.feedback(v, v) < equation.decay**2 for v in equation.static_variances()):
+        return None
+    if equation.leak is None:
+        found = flow_variance(equation)
+        return None if found is None else found[0]
+    profile = map_profile(equation)
+    return None if profile is None else profile.variance
+
+
+def _grid(system: System) -> Floats:
+    """Values of kappa among which all roots lie; only positive ones where the negative are their mirror images."""
+    s = system.structure
+    if s.overlap == 0 and s.mean_right == 0:
+        return np.zeros(1)
+    bound = system.averages.bound if np.isfinite(system.averages.bound) else 1e3
+    spread = abs(s.covariance) / s.deviation_left if s.deviation_left else 0.0
+    top = 1.05 * (abs(s.mean_right) * bound + spread) + 1e-6
+    upper = np.geomspace(1e-5, 1.0, _SCAN) * top
+    return np.concatenate([[0.0], upper]) if system.is_symmetric else np.concatenate([-upper[::-1], [0.0], upper])
+
+
+def _roots(system: System, variance: Callable[[float], float | None]) -> list[float]:
+    """All kappa that the state at kappa, with this variance, gives back."""
+
+    def excess(kappa: float) -> float:
+        v = variance(kappa)
+        return float("nan") if v is None else system.answer(kappa, v) - kappa
+
+    grid = _grid(system)
+    if grid.size == 1:
+        return [0.0] if variance(0.0) is not None else []
+    values = np.array([excess(kappa) for kappa in grid])
+    roots = [0.0] if system.is_symmetric and variance(0.0) is not None else []
+    for i in range(grid.size - 1):
+        first, second = values[i], values[i + 1]
+        if first == 0 and grid[i] != 0:
+            roots.append(float(grid[i]))
+        elif first * second < 0 and not (system.is_symmetric and grid[i] == 0):
+            roots.append(float(brentq(excess, grid[i], grid[i + 1], xtol=_ROOT, rtol=1e-13)))
+    return roots
+
+
+def _static_branch(system: System, kappa: float, variance: float) -> Branch:
+    e = system.equation(kappa)
+    radius = float(np.sqrt(e.feedback(variance, variance)))
+    growth = max(radius, _outlier(system, kappa, variance, radius))
+    exponent = growth - 1.0 if e.leak is None else float(np.log(e.leak + growth)) if e.leak + growth > 0 else -np.inf
+    kind = "trivial" if variance == 0 else "static"
+    return Branch(kind, e.mean, variance, variance, kappa, exponent, radius, is_stable=exponent < 0)
+
+
+def _moving_branch(system: System, kappa: float) -> Branch | None:
+    e = system.equation(kappa)
+    profile: Profile | None = flow_profile(e) if e.leak is None else map_profile(e)
+    if profile is None:
+        return None
+    radius = float(np.sqrt(e.feedback(profile.variance, profile.variance)))
+    exponent = float("nan")
+    if profile.converged:
+        exponent = flow_exponent(e, profile) if e.leak is None else map_exponent(e, profile)
+    kind = "chaotic" if exponent > 0 or e.noise == 0 else "driven"
+    return Branch(
+        kind, e.mean, profile.variance, profile.static, kappa, exponent, radius, _kappa_returns(system, kappa),
+        profile.converged, profile.lags, profile.autocovariance,
+    )  # fmt: skip
+
+
+def _kappa_returns(system: System, kappa: float) -> bool:
+    """Whether a slightly larger kappa gives back less than itself."""
+    s = system.structure
+    if s.overlap == 0 and s.mean_right == 0:
+        return True
+    step = 1e-4 * max(abs(kappa), 1e-2)
+    variance = _moving_variance(system.equation(kappa + step))
+    if variance is None:
+        return False
+    return system.answer(kappa + step, variance) - (kappa + step) < 0
+
+
+def _outlier(system: System, kappa: float, variance: float, radius: float) -> float:
+    """The Jacobian's rightmost eigenvalue outside its bulk at a static state, less the leak (or + 1); -inf if there is none.
+
+    A perturbation dx enters through its mean a, and its covariances b with n and c with x, all Gaussian:
+    dkappa = E n f' dx, L a = <m> dkappa, L b = cov(m, n) dkappa, and L c = (A E f f' dx + var(m) kappa dkappa) / decay.
+    """
+    e, s, f = system.equation(kappa), system.structure, system.averages
+    mean, along = e.mean, s.covariance * kappa / e.decay
+    h = 1e-5 * max(1.0, np.sqrt(variance))
+    slope, curvature = f.slope(mean, variance), f.curvature(mean, variance)
+    third = (f.curvature(mean + h, variance) - f.curvature(mean - h, variance)) / (2 * h)
+    up, here, down = f.square(mean + h, variance), f.square(mean, variance), f.square(mean - h, variance)
+    dkappa = np.array([s.mean_right * slope + along * curvature, slope, s.mean_right * curvature + along * third])
+    rows = np.outer([s.mean_left, s.covariance, s.deviation_left**2 * kappa / e.decay], dkappa)
+    if variance > 0:
+        rows[2, 0] += e.strength * (up - down) / (4 * h) / e.decay
+        rows[2, 2] += e.strength * (up - 2 * here + down) / (2 * h**2) / e.decay
+    eigenvalue = np.linalg.eigvals(rows)
+    outside = eigenvalue[np.abs(eigenvalue) > radius * (1 + 1e-6)]
+    return float(outside.real.max()) if outside.size else -np.inf
