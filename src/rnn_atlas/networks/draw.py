@@ -18,6 +18,11 @@ def standard_normal_matrix(identity: NetworkIdentity, seed: int) -> Floats:
     return matrix
 
 
+def is_empty(identity: NetworkIdentity) -> bool:
+    """Whether J_mean and J_std are 0: a network without random part."""
+    return identity["J_std"] == 0 and identity["J_mean"] == 0
+
+
 def gaussian_matrix(identity: NetworkIdentity, seed: int, *, autapses: bool) -> Floats:
     """J (N, N) with mean J_mean / N and variance J_std^2 / N; the diagonal set to 0 without autapses."""
     N = identity.N

@@ -57,12 +57,13 @@ class Networks:
     def cost(tile: Tile, context: Context) -> Cost:
         """About 25 N^3 flops for all eigenvalues and singular values, 1500 matrix-vector products for the leading ones."""
         N = tile.network.N
-        dense = _is_dense(tile.network)
+        nonzeros = context.ensemble.nonzeros(tile.network, context.ensemble_options)
         wanted = context.options.eigenvalues == "auto"
         full = N <= ALL_EIGENVALUES_UP_TO
-        flops = (25.0 * N**3 if full else 3000.0 * N**2) if dense and wanted else 0.0
+        flops = (25.0 * N**3 if full else 3000.0 * nonzeros) if nonzeros and wanted else 0.0
         stored = 16.0 * (N if full else LEADING) * wanted + (8.0 * N**2 if context.options.store_matrix else 0.0)
-        return Cost(flops=flops, work=(5 if full else 2) * 8.0 * N**2 * dense + 1e6, stored=stored + 500)
+        work = 0.0 if nonzeros == 0 else 5 * 8.0 * N**2 if full else 3 * 8.0 * nonzeros + 8.0 * N * 4 * LEADING
+        return Cost(flops=flops, work=work + 1e6, stored=stored + 500)
 
     @staticmethod
     def width(network: NetworkIdentity, context: Context) -> int:
@@ -89,15 +90,12 @@ _MOMENTS = "definition, over all stored entries"
 _SPECTRUM = "Girko 1985; Sompolinsky, Crisanti & Sommers 1988 (circular law)"
 
 
-def _is_dense(identity: NetworkIdentity) -> bool:
-    parameters = dict(identity.parameters)
-    return bool(parameters["J_std"] != 0 or parameters["J_mean"] != 0)
-
-
 def _moments(network: Network) -> dict[str, Floats]:
-    """N mean, N variance, excess kurtosis. Of a pure low-rank network exactly from its factors, J never formed."""
+    """N mean, N variance, excess kurtosis. J is not formed where it is sparse or, exactly from its factors, of low rank."""
     N = network.N
-    if network.random is None:
+    if network.sparse is not None and network.left.shape[1] == 0:
+        powers = [float(np.sum(network.sparse.weights**p) / N**2) for p in (1, 2, 3, 4)]
+    elif not network.has_random:
         powers = [_low_rank_moment(network, p) for p in (1, 2, 3, 4)]
     else:
         J = network.dense()
@@ -131,17 +129,27 @@ def spectrum(network: Network, start: Floats) -> tuple[NDArray[np.complex128], f
     All N of them up to N = 2000, the leading 32 by Arnoldi above (`start` (N,) makes it repeatable), and for a pure
     low-rank network those of the overlap matrix N^T M / N, which are all that are not 0.
     """
-    if network.random is None:
+    if not network.has_random:
         return _low_rank_spectrum(network)
-    J = network.dense()
     if network.N <= ALL_EIGENVALUES_UP_TO:
+        J = network.dense()
         eigenvalue, norm = np.linalg.eigvals(J), float(np.linalg.norm(J, 2))
     else:
         from scipy.sparse.linalg import eigs, svds
 
+        J = as_operator(network)
         eigenvalue = eigs(J, k=LEADING, v0=start, ncv=4 * LEADING, maxiter=10_000, tol=1e-8, return_eigenvectors=False)
         norm = float(svds(J, k=1, v0=start, tol=1e-6, return_singular_vectors=False)[0])
     return _ordered(eigenvalue), norm
+
+
+def as_operator(network: Network) -> Any:
+    """J as scipy's iterative methods take it: (N, N) dense, or a sparse matrix."""
+    if network.sparse is None or network.left.shape[1]:
+        return network.dense()
+    from scipy.sparse import csr_array
+
+    return csr_array((network.sparse.weights, network.sparse.inputs, network.sparse.starts), shape=(network.N, network.N))
 
 
 def _low_rank_spectrum(network: Network) -> tuple[NDArray[np.complex128], float]:
