@@ -25,7 +25,7 @@ class Section(BaseModel):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number that selects a network or a dynamics, and may therefore be swept. `low` is included unless `open_low`."""
+    """A number that selects a network or a dynamics, and may therefore be swept. `high` is included unless `open_high`."""
 
     name: str
     default: Number | None
