@@ -156,14 +156,17 @@ class Ensemble(Protocol):
 
     @staticmethod
     def complaint(options: Any, axes: Mapping[str, Sequence[Number]]) -> str | None:
+        """Nothing is, if not overridden."""
         return None
 
     @staticmethod
     def nonzeros(identity: NetworkIdentity, options: Any) -> float:
+        """All N^2, if not overridden."""
         return float(identity.N) ** 2
 
     @staticmethod
     def fingerprint(options: Any, parameters: Mapping[str, Number]) -> str:
+        """Empty, if not overridden: it depends on nothing else."""
         return ""
 
 
