@@ -158,7 +158,7 @@ LIBRARIES = {
     "distributed": {"cluster", "execute"},
     "threadpoolctl": {"execute"},
     "psutil": {"plan"},
-    "zarr": {"publish"},
+    "zarr": {"publish", "networks"},  # networks: to read a matrix of the user's
     "xarray": {"atlas", "query", "figures"},
     "matplotlib": {"figures"},
 }

@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from rnn_atlas.config import Study, study_from
-from rnn_atlas.contracts import Floats, NetworkIdentity, Number
+from rnn_atlas.contracts import Floats, Number
 from rnn_atlas.errors import StoreError
 from rnn_atlas.identity import canonical
 from rnn_atlas.publish import path_of
@@ -66,9 +66,13 @@ class Atlas:
                 raise StoreError(
                     f"sweep {sweep!r} has the {name} {', '.join(f'{v:g}' for v in axes[name][:20])}; got {value:g}"
                 )
-        options = self.study.network.model_dump_json(exclude={"ensemble"})
-        identity = NetworkIdentity(ensemble.name, options, chosen)
-        return ensemble.build(identity, self.study.network, self.study.seed).dense(gain)
+        source = ensemble.fingerprint(self.study.network, dict(chosen))
+        if source and not any(source in receipt.get("sources", ()) for receipt in self.receipts.values()):
+            raise StoreError(
+                f"a network of {self.path} needs the {self.study.network.ensemble.removeprefix('from_')} that it was run with; "
+                "got another one. Put back the old one, or run the study again"
+            )
+        return ensemble.build(self.study.identity(chosen), self.study.network, self.study.seed).dense(gain)
 
     def _check(self, sweep: str) -> None:
         if sweep not in self.study.sweeps:

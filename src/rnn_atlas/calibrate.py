@@ -7,6 +7,7 @@ import numpy as np
 
 from rnn_atlas.kernels.product import LANES, ROWS, pack, padded
 from rnn_atlas.kernels.simulate import advance
+from rnn_atlas.kernels.sparse import NO_ROWS
 from rnn_atlas.kernels.step import AFFINE, Columns, Couplings, workspace
 from rnn_atlas.kernels.tangent import orthonormalize
 from rnn_atlas.kernels.transfer import TANH
@@ -67,7 +68,8 @@ def _time_step(N: int, columns: int) -> float:
         np.full(Z.shape, 2.0), none, np.zeros_like(Z), np.ones_like(Z), np.zeros_like(Z), none,
         np.zeros(0, np.int64), np.zeros(2, np.uint64), 1.0,
     )  # fmt: skip
-    couplings = Couplings(pack(random.standard_normal((N, N)) / np.sqrt(N)), np.zeros((0, N)), np.zeros((0, N)))
+    panels, none_left = pack(random.standard_normal((N, N)) / np.sqrt(N)), np.zeros((0, N))
+    couplings = Couplings(panels, NO_ROWS, none_left, none_left)
     work = workspace(Z, Z.shape[0], AFFINE)
     steps = 1
     times: list[float] = []

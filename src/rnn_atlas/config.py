@@ -1,6 +1,8 @@
 """Study files: typed, frozen, unknown keys refused with the nearest known one, every error one sentence with its place."""
 
+import itertools
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
@@ -10,7 +12,7 @@ import yaml
 from pydantic import Field, StrictFloat, StrictInt, ValidationError, create_model, model_validator
 
 from rnn_atlas.complaints import LARGEST_GRID, TAGS, did_you_mean, sentences
-from rnn_atlas.contracts import Context, Number, Parameter, Section
+from rnn_atlas.contracts import Context, NetworkIdentity, Number, Parameter, Section
 from rnn_atlas.errors import StudyError
 from rnn_atlas.figures.kinds import KINDS
 from rnn_atlas.identity import canonical
@@ -235,6 +237,30 @@ class Study(Section):
         ordered = {name: axes[name] for name in axes if name in network} | {"realization": realizations}
         return ordered | {name: axes[name] for name in axes if name not in network}
 
+    def networks(self, sweep: str) -> Iterator[tuple[tuple[str, Number], ...]]:
+        """The parameters of the networks of a sweep, in the order of its dataset, realization last."""
+        names = [*(p.name for p in ENSEMBLES[self.network.ensemble].parameters), "realization"]
+        axes = self.axes(sweep)
+        for values in itertools.product(*(axes[name] for name in names)):
+            yield tuple(zip(names, values, strict=True))
+
+    def identity(self, parameters: tuple[tuple[str, Number], ...]) -> NetworkIdentity:
+        """What selects the network with these parameters."""
+        options = self.network.model_dump_json(exclude={"ensemble"})
+        source = ENSEMBLES[self.network.ensemble].fingerprint(self.network, dict(parameters))
+        return NetworkIdentity(self.network.ensemble, options + source, parameters)
+
+    def sources(self) -> list[str]:
+        """Fingerprints of the files or the code that networks come from. StudyError: one is missing or does not fit."""
+        found = set()
+        for sweep in self.sweeps:
+            for parameters in self.networks(sweep):
+                source = ENSEMBLES[self.network.ensemble].fingerprint(self.network, dict(parameters))
+                if not source:
+                    return []
+                found.add(source)
+        return sorted(found)
+
     def swept(self, sweep: str) -> list[str]:
         """Names of the parameters that are dims of this sweep: those given as an axis, and the realization."""
         entry = self.sweeps[sweep]
@@ -324,7 +350,12 @@ def load_study(path: str | Path) -> Study:
     if not isinstance(content, dict):
         came = {"NoneType": "an empty file", "list": "a list", "str": "a text"}.get(type(content).__name__, "a single value")
         raise StudyError(f"a study is a mapping of keys to values; got {came} ({path}). See config/README.md")
-    return study_from(content, str(path))
+    study = study_from(content, str(path))
+    try:
+        study.sources()
+    except StudyError as error:
+        raise StudyError(f"{error} ({path}).") from None
+    return study
 
 
 def study_from(content: dict[str, Any], where: str = "study") -> Study:

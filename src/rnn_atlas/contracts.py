@@ -25,7 +25,7 @@ class Section(BaseModel):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number that selects a network or a dynamics, and may therefore be swept. `low` is included unless `open_low`."""
+    """A number that selects a network or a dynamics, and may therefore be swept. `high` is included unless `open_high`."""
 
     name: str
     default: Number | None
@@ -139,9 +139,12 @@ class Upstream:
 
 
 class Ensemble(Protocol):
-    """A kind of random network. To add one: a file in `networks/` with a class like this, and its name in the registry.
+    """A kind of random network. To add one: a file in `networks/` with a subclass, and its name in the registry.
 
     build: the network of an identity. complaint: what is wrong with these axes under these options, or None.
+    nonzeros: how many random couplings the network stores, 0 if it has no random part. fingerprint: digest of what the
+    matrix depends on beside options, parameters and seed, such as a file; part of the identity. A StudyError if that is
+    not there or does not fit.
     """
 
     name: ClassVar[str]
@@ -152,7 +155,19 @@ class Ensemble(Protocol):
     def build(identity: NetworkIdentity, options: Any, seed: int) -> Network: ...
 
     @staticmethod
-    def complaint(options: Any, axes: Mapping[str, Sequence[Number]]) -> str | None: ...
+    def complaint(options: Any, axes: Mapping[str, Sequence[Number]]) -> str | None:
+        """Nothing is, if not overridden."""
+        return None
+
+    @staticmethod
+    def nonzeros(identity: NetworkIdentity, options: Any) -> float:
+        """All N^2, if not overridden."""
+        return float(identity.N) ** 2
+
+    @staticmethod
+    def fingerprint(options: Any, parameters: Mapping[str, Number]) -> str:
+        """Empty, if not overridden: it depends on nothing else."""
+        return ""
 
 
 @dataclass(frozen=True)

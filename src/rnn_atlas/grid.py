@@ -22,10 +22,8 @@ def dynamics_names(study: Study) -> list[str]:
 def sweep_points(study: Study, sweep: str, *, dynamics: bool) -> Iterator[Point]:
     """The points of one sweep in the order of its dataset; without dynamics, its networks."""
     axes = study.axes(sweep)
-    options = study.network.model_dump_json(exclude={"ensemble"})
-    names = network_names(study)
-    for values in itertools.product(*(axes[name] for name in names)):
-        network = NetworkIdentity(study.network.ensemble, options, tuple(zip(names, values, strict=True)))
+    for parameters in study.networks(sweep):
+        network = study.identity(parameters)
         if not dynamics:
             yield Point(network, ())
             continue

@@ -47,6 +47,8 @@ def complete_stage(
         "references": references(study, stage),
         "versions": versions(),
     }
+    if sources := study.sources():
+        receipt["sources"] = sources
     write_receipt(results, stage, receipt)
     return receipt
 
@@ -73,10 +75,10 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def specification(study: Study, stage: str) -> str:
-    """Digest of all that decides a stage's dataset: keys, axes, labels. A change reruns the stage's rule."""
+    """Digest of all that decides a stage's dataset: keys, axes, labels, files. A change reruns the stage's rule."""
     axes = {sweep: [study.axes(sweep), study.swept(sweep)] for sweep in study.sweeps}
     keys = {sweep: stage_key(study, stage, sweep) for sweep in study.sweeps}
-    return digest(keys, axes, study.title, study.model.name, code_digest(("publish.py",)), size=8)
+    return digest(keys, axes, study.title, study.model.name, code_digest(("publish.py",)), *study.sources(), size=8)
 
 
 def figure_specification(study: Study, name: str) -> str:

@@ -60,7 +60,8 @@ def _seconds(tile: Tile, cost: Cost, context: Context, machine: Machine) -> floa
     N = tile.network.N
     total = machine.tile_overhead() + cost.elementwise / machine.orthonormalization_flops()
     if cost.column_steps:
-        per_step = machine.column_step(N, cost.columns) if cost.flops >= cost.column_steps * N * N else 2e-8 * N
+        flops = cost.flops / cost.column_steps
+        per_step = machine.column_step(N, cost.columns) if flops >= N * N else 2e-8 * N + 3e-10 * flops
         return total + cost.column_steps * per_step
     return total + cost.flops / machine.eigen_flops()
 

@@ -5,8 +5,15 @@ from typing import Any
 from rnn_atlas.contracts import Ensemble, Model, Parameter, Stage
 from rnn_atlas.models.rate import Rate
 from rnn_atlas.models.snt import SNT
+from rnn_atlas.networks.correlated import Correlated
+from rnn_atlas.networks.from_callable import FromCallable
+from rnn_atlas.networks.from_file import FromFile
 from rnn_atlas.networks.gaussian import Gaussian
 from rnn_atlas.networks.gaussian_low_rank import GaussianLowRank
+from rnn_atlas.networks.heavy_tailed import HeavyTailed
+from rnn_atlas.networks.orthogonal import Orthogonal
+from rnn_atlas.networks.populations import Populations
+from rnn_atlas.networks.sparse import SparseNetwork
 from rnn_atlas.stages.lyapunov import Lyapunov
 from rnn_atlas.stages.networks import Networks
 from rnn_atlas.stages.simulation import Simulation
@@ -19,7 +26,9 @@ def _by_name(*entries: Any) -> dict[str, Any]:
     return table
 
 
-ENSEMBLES: dict[str, type[Ensemble]] = _by_name(Gaussian, GaussianLowRank)
+ENSEMBLES: dict[str, type[Ensemble]] = _by_name(
+    Gaussian, GaussianLowRank, Populations, Correlated, SparseNetwork, Orthogonal, HeavyTailed, FromFile, FromCallable
+)  # fmt: skip
 MODELS: dict[str, type[Model]] = _by_name(SNT, Rate)
 STAGES: dict[str, type[Stage]] = _by_name(Networks, Simulation, Lyapunov)
 """In the order in which they run."""

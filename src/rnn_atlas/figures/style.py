@@ -22,6 +22,7 @@ _SETTINGS: Any = {
 _SYMBOLS = {
     "g": r"gain $g$", "gamma": r"leak $\gamma$", "sigma": r"noise $\sigma$", "N": r"$N$", "rank": "rank",
     "D": r"input variance $D$", "white_noise": r"white noise $s$", "J_mean": r"$\bar J$", "J_std": r"$J$",
+    "K": r"inputs $K$", "tau": r"reciprocity $\tau$", "alpha": r"stability $\alpha$",
     "theta_bar": r"stimulus $\bar\theta$", "sigma_theta": r"stimulus spread $\sigma_\theta$", "initial": "initial condition",
 }  # fmt: skip
 _VARIABLES = {"lambda_max": r"$\lambda_1$", "kaplan_yorke_dimension": r"$D_\mathrm{KY}$", "entropy": r"$\sum\lambda_i^+$"}

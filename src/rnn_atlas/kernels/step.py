@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from rnn_atlas.kernels.compiled import compiled
 from rnn_atlas.kernels.product import LANES, multiply, padded
 from rnn_atlas.kernels.random import fill_normals
+from rnn_atlas.kernels.sparse import Rows, multiply_rows
 from rnn_atlas.kernels.transfer import emit, emit_with_slope
 
 AFFINE, RK4 = 0, 1
@@ -25,9 +26,13 @@ Floats = NDArray[np.float64]
 
 
 class Couplings(NamedTuple):
-    """A network as the kernel sees it. `panels` (n, N, ROWS) of the random part (n = 0: none), structure (rank, N)."""
+    """A network as the kernel sees it: structure (rank, N), and a random part in at most one of its two forms.
+
+    `panels` (n, N, ROWS) of a dense one (n = 0: not dense), `rows` of a sparse one (NO_ROWS: not sparse).
+    """
 
     panels: Floats
+    rows: Rows
     left: Floats
     right: Floats
 
@@ -100,12 +105,14 @@ def recurrent_input(couplings, gain_out, F, H):
     """H = gain_out chi F + M (N^T F) / N for all columns; the sums run over the neurons in order."""
     if couplings.panels.shape[0] > 0:
         multiply(couplings.panels, F, H)
-        if gain_out.size > 0:
-            h, gain = H.reshape(H.size), gain_out.reshape(gain_out.size)
-            for m in range(h.size):
-                h[m] *= gain[m]
+    elif couplings.rows.starts.size > 0:
+        multiply_rows(couplings.rows, F, H)
     else:
         H[:] = 0.0
+    if gain_out.size > 0:
+        h, gain = H.reshape(H.size), gain_out.reshape(gain_out.size)
+        for m in range(h.size):
+            h[m] *= gain[m]
     if couplings.left.shape[0] > 0:
         _add_structure(couplings.left, couplings.right, F, H)
 

@@ -1,5 +1,7 @@
 """Gaussian matrices drawn from their identity: the same bits on every machine, whatever is drawn beside them."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from rnn_atlas.contracts import Floats, NetworkIdentity
@@ -8,14 +10,23 @@ from rnn_atlas.identity import stream
 _ROWS_PER_STREAM = 64
 
 
+def row_blocks(size: int) -> Iterator[tuple[int, slice]]:
+    """Blocks of rows of an (N, ...) array that each have a stream of their own: their number, and the rows."""
+    for block, start in enumerate(range(0, size, _ROWS_PER_STREAM)):
+        yield block, slice(start, min(start + _ROWS_PER_STREAM, size))
+
+
 def standard_normal_matrix(identity: NetworkIdentity, seed: int) -> Floats:
-    """(N, N) independent standard normals, in row blocks that each have a stream of their own."""
-    N = identity.N
-    matrix = np.empty((N, N))
-    for block, start in enumerate(range(0, N, _ROWS_PER_STREAM)):
-        stop = min(start + _ROWS_PER_STREAM, N)
-        stream(seed, "coupling", identity, block).standard_normal(out=matrix[start:stop])
+    """(N, N) independent standard normals."""
+    matrix = np.empty((identity.N, identity.N))
+    for block, rows in row_blocks(identity.N):
+        stream(seed, "coupling", identity, block).standard_normal(out=matrix[rows])
     return matrix
+
+
+def is_empty(identity: NetworkIdentity) -> bool:
+    """Whether J_mean and J_std are 0: a network without random part."""
+    return identity["J_std"] == 0 and identity["J_mean"] == 0
 
 
 def gaussian_matrix(identity: NetworkIdentity, seed: int, *, autapses: bool) -> Floats:

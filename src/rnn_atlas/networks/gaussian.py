@@ -1,20 +1,18 @@
 """Independent Gaussian couplings of one population (Amari 1972; Sompolinsky, Crisanti & Sommers 1988)."""
 
-from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-import numpy as np
 from pydantic import Field
 
-from rnn_atlas.contracts import Network, NetworkIdentity, Number, Parameter, Section
-from rnn_atlas.networks.draw import gaussian_matrix
+from rnn_atlas.contracts import Ensemble, Network, NetworkIdentity, Parameter, Section
+from rnn_atlas.networks.draw import gaussian_matrix, is_empty
 
 N = Parameter("N", 100, "number of neurons", "neurons", low=1, high=200_000, is_integer=True)
 J_MEAN = Parameter("J_mean", 0.0, "mean coupling: E J_ij = J_mean / N")
 J_STD = Parameter("J_std", 1.0, "spread of the couplings: Var J_ij = J_std^2 / N", low=0.0)
 
 
-class Gaussian:
+class Gaussian(Ensemble):
     """E J_ij = J_mean / N, Var J_ij = J_std^2 / N."""
 
     name: ClassVar[str] = "gaussian"
@@ -26,15 +24,13 @@ class Gaussian:
         autapses: bool = Field(True, description="Keep the diagonal of J (self-couplings); false removes it.")
 
     @staticmethod
-    def complaint(options: Options, axes: Mapping[str, Sequence[Number]]) -> str | None:
-        """Every value of its parameters is a network."""
-        return None
-
-    @staticmethod
     def build(identity: NetworkIdentity, options: Options, seed: int) -> Network:
         """J from its identity; a network without any coupling strength has no random part."""
-        empty = np.zeros((identity.N, 0))
-        if identity["J_std"] == 0 and identity["J_mean"] == 0:
-            return Network(identity.N, None, empty, empty.T.copy())
-        J = gaussian_matrix(identity, seed, autapses=options.autapses)
-        return Network(identity.N, J, empty, empty.T.copy())
+        if is_empty(identity):
+            return Network.plain(identity.N)
+        return Network.plain(identity.N, gaussian_matrix(identity, seed, autapses=options.autapses))
+
+    @staticmethod
+    def nonzeros(identity: NetworkIdentity, options: Options) -> float:
+        """N^2, or 0 without any coupling strength."""
+        return 0.0 if is_empty(identity) else float(identity.N) ** 2

@@ -10,15 +10,15 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from rnn_atlas.contracts import Floats, Network, NetworkIdentity, Number, Parameter, Section
+from rnn_atlas.contracts import Ensemble, Floats, Network, NetworkIdentity, Number, Parameter, Section
 from rnn_atlas.identity import stream
-from rnn_atlas.networks.draw import gaussian_matrix
+from rnn_atlas.networks.draw import gaussian_matrix, is_empty
 from rnn_atlas.networks.gaussian import J_MEAN, J_STD, N
 
 RANK = Parameter("rank", 1, "rank of the structure; 0: none", low=0, high=64, is_integer=True)
 
 
-class GaussianLowRank:
+class GaussianLowRank(Ensemble):
     """The `gaussian` ensemble plus the first `rank` of the listed rank-one terms; J_std = 0 is the pure low-rank network."""
 
     name: ClassVar[str] = "gaussian_low_rank"
@@ -54,9 +54,14 @@ class GaussianLowRank:
     def build(identity: NetworkIdentity, options: Options, seed: int) -> Network:
         """J from its identity; never formed when the network is purely low-rank."""
         left, right = _structure(identity, options, seed)
-        if identity["J_std"] == 0 and identity["J_mean"] == 0:
+        if is_empty(identity):
             return Network(identity.N, None, left, right)
         return Network(identity.N, gaussian_matrix(identity, seed, autapses=options.autapses), left, right)
+
+    @staticmethod
+    def nonzeros(identity: NetworkIdentity, options: Options) -> float:
+        """N^2, or 0 of a pure low-rank network."""
+        return 0.0 if is_empty(identity) else float(identity.N) ** 2
 
 
 def _structure(identity: NetworkIdentity, options: GaussianLowRank.Options, seed: int) -> tuple[Floats, Floats]:

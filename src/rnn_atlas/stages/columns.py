@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rnn_atlas.contracts import Context, Floats, Network, NetworkIdentity, Tile
 from rnn_atlas.identity import stream, stream_key
 from rnn_atlas.kernels.product import LANES, ROWS, pack, padded
+from rnn_atlas.kernels.sparse import NO_ROWS, Rows
 from rnn_atlas.kernels.step import RK4, Columns, Couplings, Work, to_blocks, workspace
 from rnn_atlas.kernels.transfer import CODES
 
@@ -40,7 +41,9 @@ def couplings_of(network: Network) -> Couplings:
     """The network in the kernels' form."""
     empty = np.zeros((0, network.N, ROWS))
     panels = empty if network.random is None else pack(network.random)
-    return Couplings(panels, np.ascontiguousarray(network.left.T), np.ascontiguousarray(network.right))
+    sparse = network.sparse
+    rows = NO_ROWS if sparse is None else Rows(sparse.starts, sparse.inputs, sparse.weights)
+    return Couplings(panels, rows, np.ascontiguousarray(network.left.T), np.ascontiguousarray(network.right))
 
 
 def initial_state(tile: Tile, context: Context) -> Floats:
@@ -84,7 +87,7 @@ def prepare_problem(network: Network, tile: Tile, context: Context, states: Floa
         Z = _stack(Z, to_blocks(tangents, height))
     drive = quenched_drive(tile, context)
     none = np.zeros((0, height, LANES))
-    has_gain = bool(np.any(coefficients.gain_out != 1.0)) and network.random is not None
+    has_gain = bool(np.any(coefficients.gain_out != 1.0)) and network.has_random
     columns = Columns(
         gain_in=over_states(coefficients.gain_in),
         gain_out=over_all(coefficients.gain_out) if has_gain else none,

@@ -60,14 +60,14 @@ class Lyapunov:
 
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
-        """2 N^2 flops per column and product, 1 + k columns a point; 4 N k^2 flops per orthonormalization."""
+        """2 flops per coupling, column and product, 1 + k columns a point; 4 N k^2 flops per orthonormalization."""
         N, k, steps = tile.network.N, n_exponents(tile.network, context), sum(_lengths(context))
         columns = padded(len(tile), LANES) + padded(len(tile) * k, LANES)
         products = steps * (4 if context.model.method(context.model_options) == RK4 else 1)
         per_qr = 2 if context.options.exponents == "all" else 10
         return Cost(
-            flops=products * columns * product_flops(tile.network),
-            work=2 * network_bytes(tile.network) + 12 * 8.0 * N * columns,
+            flops=products * columns * product_flops(tile.network, context),
+            work=2 * network_bytes(tile.network, context) + 12 * 8.0 * N * columns,
             stored=8.0 * len(tile) * (BLOCKS + 2 * k + 12),
             column_steps=products * columns,
             columns=columns,

@@ -87,15 +87,16 @@ class Networks:
         With a structure the eigenvalues of the random part alone come on top.
         """
         N, structured = tile.network.N, bool(dict(tile.network.parameters).get("rank", 0))
-        dense = _is_dense(tile.network)
+        nonzeros = context.ensemble.nonzeros(tile.network, context.ensemble_options)
         wanted = context.options.eigenvalues == "auto"
         full = N <= ALL_EIGENVALUES_UP_TO
         complete = (25.0 + 15.0 * structured) * N**3
-        leading = (6000.0 + 3000.0 * structured) * N**2
-        flops = (complete if full else leading) if dense and wanted else 0.0
+        leading = (6000.0 + 3000.0 * structured) * nonzeros
+        flops = (complete if full else leading) if nonzeros and wanted else 0.0
         stored = 16.0 * (N if full else LEADING) * wanted + (8.0 * N**2 if context.options.store_matrix else 0.0)
         stored += (3500.0 + 33.0 * len(context.options.onset_gamma)) * wanted
-        return Cost(flops=flops, work=(5 if full else 2) * 8.0 * N**2 * dense + 1e6, stored=stored + 500)
+        work = 0.0 if nonzeros == 0 else 5 * 8.0 * N**2 if full else 4 * 8.0 * nonzeros + 8.0 * N * 4 * LEADING
+        return Cost(flops=flops, work=work + 1e6, stored=stored + 500)
 
     @staticmethod
     def width(network: NetworkIdentity, context: Context) -> int:
@@ -128,19 +129,18 @@ _OUTLIERS = "modulus above the spectral radius of the random part, Schuessler et
 _SPECTRUM = "Girko 1985; Sompolinsky, Crisanti & Sommers 1988 (circular law)"
 
 
-def _is_dense(identity: NetworkIdentity) -> bool:
-    parameters = dict(identity.parameters)
-    return bool(parameters["J_std"] != 0 or parameters["J_mean"] != 0)
-
-
 def _moments(network: Network) -> dict[str, Floats]:
-    """N mean, N variance, excess kurtosis. Of a pure low-rank network exactly from its factors, J never formed.
+    """N mean, N variance, excess kurtosis. J is not formed where it is sparse or, exactly from its factors, of low rank.
 
-    And their standard errors, NaN with a structure: its N^2 entries are made of 2 N rank numbers, so they are not independent,
-    and their spread over the entries does not tell the spread over realizations.
+    And their standard errors. NaN with a structure, whose N^2 entries are made of 2 N rank numbers, so that their spread
+    over the entries does not tell the spread over realizations; and for sparse networks too large to be formed.
     """
     N, errors = network.N, (np.nan, np.nan, np.nan)
-    if network.random is None:
+    if network.sparse is not None and network.left.shape[1] == 0:
+        powers = [float(np.sum(network.sparse.weights**p) / N**2) for p in (1, 2, 3, 4)]
+        if N <= ALL_EIGENVALUES_UP_TO:
+            errors = standard_errors(network.dense())
+    elif not network.has_random:
         powers = [_low_rank_moment(network, p) for p in (1, 2, 3, 4)]
     else:
         J = network.dense()
@@ -179,21 +179,31 @@ def spectrum(network: Network, start: Floats) -> tuple[NDArray[np.complex128], f
     All N of them up to N = 2000, the leading 32 by Arnoldi above (`start` (N,) makes it repeatable), and for a pure
     low-rank network those of the overlap matrix N^T M / N, which are all that are not 0.
     """
-    if network.random is None:
+    if not network.has_random:
         return _low_rank_spectrum(network)
-    J = network.dense()
     if network.N <= ALL_EIGENVALUES_UP_TO:
+        J = network.dense()
         eigenvalue, norm = np.linalg.eigvals(J), float(np.linalg.norm(J, 2))
     else:
         from scipy.sparse.linalg import svds
 
+        J = as_operator(network)
         eigenvalue = _arnoldi(J, start, "LM")
         norm = float(svds(J, k=1, v0=start, tol=1e-6, return_singular_vectors=False)[0])
     return _ordered(eigenvalue), norm
 
 
-def _arnoldi(J: Floats, start: Floats, which: Literal["LM", "LR"]) -> NDArray[np.complex128]:
-    """The 32 eigenvalues of largest modulus (LM) or largest real part (LR)."""
+def as_operator(network: Network) -> Any:
+    """J as scipy's iterative methods take it: (N, N) dense, or a sparse matrix."""
+    if network.sparse is None or network.left.shape[1]:
+        return network.dense()
+    from scipy.sparse import csr_array
+
+    return csr_array((network.sparse.weights, network.sparse.inputs, network.sparse.starts), shape=(network.N, network.N))
+
+
+def _arnoldi(J: Any, start: Floats, which: Literal["LM", "LR"]) -> NDArray[np.complex128]:
+    """The 32 eigenvalues of largest modulus (LM) or largest real part (LR) of a matrix or operator."""
     from scipy.sparse.linalg import eigs
 
     found = eigs(J, k=LEADING, which=which, v0=start, ncv=4 * LEADING, maxiter=10_000, tol=1e-8, return_eigenvectors=False)
@@ -202,9 +212,9 @@ def _arnoldi(J: Floats, start: Floats, which: Literal["LM", "LR"]) -> NDArray[np
 
 def _rightmost(network: Network, start: Floats) -> NDArray[np.complex128] | None:
     """The 32 eigenvalues of largest real part where `spectrum` leaves some out; None where it has all that are not 0."""
-    if network.random is None or network.N <= ALL_EIGENVALUES_UP_TO:
+    if not network.has_random or network.N <= ALL_EIGENVALUES_UP_TO:
         return None
-    return _arnoldi(network.dense(), start, "LR")
+    return _arnoldi(as_operator(network), start, "LR")
 
 
 def _outliers(network: Network, eigenvalue: NDArray[np.complex128], start: Floats) -> dict[str, NDArray[Any]]:

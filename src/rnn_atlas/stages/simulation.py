@@ -54,16 +54,16 @@ class Simulation:
 
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
-        """2 N^2 flops per column and product, about 400 per recorded number; memory for J, the columns and the recording."""
+        """2 flops per coupling, column and product, about 400 per recorded number; memory for J, columns and recording."""
         N, B, options = tile.network.N, padded(len(tile), LANES), context.options
         plan = Schedule.of(context)
         products = (plan.transient + plan.samples * plan.stride) * _products(context)
         record = 8.0 * B * plan.samples * (min(N, RECORDED_NEURONS) + 1) + 8.0 * B * N * SNAPSHOTS
-        matrix = network_bytes(tile.network)
+        matrix = network_bytes(tile.network, context)
         window, lags, segment = (min(n, plan.samples) for n in (options.window, options.lags, options.segment))
         stored = 8.0 * len(tile) * (N + window * (1 + options.trajectories) + lags + segment + 12)
         return Cost(
-            flops=products * B * product_flops(tile.network),
+            flops=products * B * product_flops(tile.network, context),
             work=2 * matrix + 14 * 8.0 * N * B + 2 * record,
             stored=stored,
             column_steps=products * B,
@@ -126,18 +126,17 @@ def _products(context: Context) -> int:
     return 4 if context.model.method(context.model_options) == RK4 else 1
 
 
-def product_flops(network: NetworkIdentity) -> float:
+def product_flops(network: NetworkIdentity, context: Context) -> float:
     """Flops of one column's recurrent input."""
-    parameters = dict(network.parameters)
-    dense = parameters["J_std"] != 0 or parameters["J_mean"] != 0
-    return 2.0 * network.N**2 * dense + 4.0 * network.N * parameters.get("rank", 0)
+    nonzeros = context.ensemble.nonzeros(network, context.ensemble_options)
+    return 2.0 * nonzeros + 4.0 * network.N * dict(network.parameters).get("rank", 0)
 
 
-def network_bytes(network: NetworkIdentity) -> float:
-    """Bytes of J (0 for a pure low-rank network) and its structure."""
-    parameters = dict(network.parameters)
-    dense = parameters["J_std"] != 0 or parameters["J_mean"] != 0
-    return 8.0 * network.N**2 * dense + 16.0 * network.N * parameters.get("rank", 0)
+def network_bytes(network: NetworkIdentity, context: Context) -> float:
+    """Bytes of J (0 for a pure low-rank network; 12 per coupling where few of them are there) and its structure."""
+    nonzeros = context.ensemble.nonzeros(network, context.ensemble_options)
+    each = 8.0 if nonzeros == network.N**2 else 12.0
+    return each * nonzeros + 16.0 * network.N * dict(network.parameters).get("rank", 0)
 
 
 def coordinates(context: Context) -> dict[str, NDArray[Any]]:

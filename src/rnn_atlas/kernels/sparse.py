@@ -1,0 +1,96 @@
+"""The recurrent input of many columns at once where J is sparse: its rows, times blocks of eight columns.
+
+A column's numbers are the chain of fused multiply-adds of `product.py` without the terms that are zero: the same bits in
+any tile, and for finite columns the same bits as the dense product of the same matrix.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from rnn_atlas.kernels.compiled import compiled
+from rnn_atlas.kernels.product import LANES
+
+BLOCKS = 2
+"""Column blocks per pass over the rows: chains that do not wait for one another. Changes the speed, not the numbers."""
+
+
+class Rows(NamedTuple):
+    """Row i of J: weights[starts[i]:starts[i+1]] in the columns inputs[...], in order. starts (0,): no sparse part."""
+
+    starts: NDArray[np.int64]
+    inputs: NDArray[np.int32]
+    weights: NDArray[np.float64]
+
+
+NO_ROWS = Rows(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0))
+
+
+def _row_product(n_blocks: int):
+    """An intrinsic: H[row] = sum over the entries first..last of weight x F[input], for `n_blocks` neighbouring blocks."""
+
+    @intrinsic
+    def row_product(typingctx, rows, F, H, block, row, first, last):
+        signature = types.void(rows, F, H, block, row, first, last)
+
+        def codegen(context, builder, signature, arguments):
+            rows_t, F_t, H_t = signature.args[:3]
+            rows_v, F_v, H_v, block_v, row_v, first_v, last_v = arguments
+            double, i64 = ir.DoubleType(), ir.IntType(64)
+            vector = ir.VectorType(double, LANES)
+            fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{LANES}f64")
+            inputs, weights = (
+                context.make_array(rows_t.types[k])(context, builder, builder.extract_value(rows_v, k)).data for k in (1, 2)
+            )
+            F_array, H_array = (context.make_array(t)(context, builder, v) for t, v in ((F_t, F_v), (H_t, H_v)))
+            stride = builder.mul(builder.extract_value(F_array.shape, 1), ir.Constant(i64, LANES))
+            starts = [builder.mul(builder.add(block_v, ir.Constant(i64, b)), stride) for b in range(n_blocks)]
+
+            def address(data, b, neuron):
+                place = builder.add(starts[b], builder.mul(neuron, ir.Constant(i64, LANES)))
+                return builder.bitcast(builder.gep(data, [place]), vector.as_pointer())
+
+            zero = ir.Constant(vector, [0.0] * LANES)
+            sums = [cgutils.alloca_once_value(builder, zero) for _ in range(n_blocks)]
+            for slot in sums:
+                builder.store(zero, slot)
+            with cgutils.for_range_slice(builder, first_v, last_v, ir.Constant(i64, 1), intp=i64) as (entry, _):
+                neuron = builder.sext(builder.load(builder.gep(inputs, [entry])), i64)
+                weight = builder.load(builder.gep(weights, [entry]))
+                splat = builder.insert_element(ir.Constant(vector, ir.Undefined), weight, ir.Constant(i64, 0))
+                mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+                splat = builder.shuffle_vector(splat, ir.Constant(vector, ir.Undefined), mask)
+                for b, slot in enumerate(sums):
+                    column = builder.load(address(F_array.data, b, neuron), align=8)
+                    builder.store(builder.call(fma, [splat, column, builder.load(slot)]), slot)
+            for b, slot in enumerate(sums):
+                builder.store(builder.load(slot), address(H_array.data, b, row_v), align=8)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return row_product
+
+
+_one_block = _row_product(1)
+_many_blocks = _row_product(BLOCKS)
+
+
+@compiled
+def multiply_rows(rows, F, H):
+    """H[b] = J @ F[b] for every column block b. F, H (blocks, padded N, LANES); rows of H beyond N are not written."""
+    n_blocks = F.shape[0]
+    block = 0
+    while block + BLOCKS <= n_blocks:
+        for i in range(rows.starts.size - 1):
+            _many_blocks(rows, F, H, block, i, rows.starts[i], rows.starts[i + 1])
+        block += BLOCKS
+    while block < n_blocks:
+        for i in range(rows.starts.size - 1):
+            _one_block(rows, F, H, block, i, rows.starts[i], rows.starts[i + 1])
+        block += 1

@@ -1,0 +1,57 @@
+"""Random orthogonal couplings, uniformly distributed over the orthogonal group (Haar measure; Stewart 1980, Mezzadri 2007)."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from rnn_atlas.contracts import Ensemble, Floats, Network, NetworkIdentity, Parameter, Section
+from rnn_atlas.networks.draw import standard_normal_matrix
+from rnn_atlas.networks.gaussian import J_STD, N
+
+
+class Orthogonal(Ensemble):
+    """J = J_std Q with Q orthogonal: all eigenvalues have the modulus J_std, all singular values are J_std.
+
+    E J_ij = 0 and Var J_ij = J_std^2 / N exactly.
+    """
+
+    name: ClassVar[str] = "orthogonal"
+    parameters: ClassVar[tuple[Parameter, ...]] = (N, J_STD)
+
+    class Options(Section):
+        """The `orthogonal` ensemble has no options."""
+
+    @staticmethod
+    def build(identity: NetworkIdentity, options: Options, seed: int) -> Network:
+        """J from its identity."""
+        if identity["J_std"] == 0:
+            return Network.plain(identity.N)
+        return Network.plain(identity.N, float(identity["J_std"]) * haar(standard_normal_matrix(identity, seed)))
+
+    @staticmethod
+    def nonzeros(identity: NetworkIdentity, options: Options) -> float:
+        """N^2, or 0 without any coupling strength."""
+        return float(identity.N) ** 2 if identity["J_std"] != 0 else 0.0
+
+
+def haar(normals: Floats) -> Floats:
+    """The factor Q (N, N) of Householder's QR of a standard normal matrix, its signs such that R has a positive diagonal.
+
+    A reflection leaves the columns behind it independent normals, so reflection k may as well be made of the fresh
+    normals in row k, from the diagonal on (Stewart 1980). Sums are numpy's own, not those of BLAS: the same bits on
+    every machine and with any number of threads.
+    """
+    size = normals.shape[0]
+    reflections, signs = np.zeros((size, size)), np.empty(size)
+    for k in range(size):
+        v = normals[k, k:].copy()
+        signs[k] = -np.copysign(1.0, v[0])
+        v[0] -= signs[k] * np.sqrt(np.sum(v * v))
+        reflections[k, k:] = v * np.sqrt(2.0 / np.sum(v * v))
+    Q = np.eye(size)
+    for start in range(0, size, 32):  # rows that stay in the cache under all reflections
+        rows = Q[start : start + 32]
+        for k in range(size):
+            v, part = reflections[k, k:], rows[:, k:]
+            part -= np.sum(part * v, axis=1)[:, None] * v
+    return Q * signs

@@ -1,0 +1,34 @@
+"""What mean-field theory needs to know of an ensemble, and when it does not apply."""
+
+from dataclasses import dataclass
+
+from rnn_atlas.theory.branches import Structure
+
+
+@dataclass(frozen=True)
+class Law:
+    """Couplings in the limit of large N: Var J_ij = deviation^2 / N, E J_ij = mean / N, and a rank-one structure.
+
+    ASSUME independent entries, or others of the same limit. An ensemble of another kind has a `Refusal`.
+    """
+
+    deviation: float
+    mean: float = 0.0
+    structure: Structure | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why the theory does not apply, as the rest of a sentence that starts with `mean-field theory does not apply:`."""
+
+    reason: str
+
+
+def strongest(overlaps: tuple[float, ...]) -> Structure | None:
+    """Of several orthogonal rank-one terms m n^T / N with standard normal m, the one with the largest positive overlap.
+
+    The states along the others exist too, but are unstable: kappa_k = overlap_k kappa_k E f' holds for one overlap at a
+    time, and a larger one grows (SOURCE: Mastrogiuseppe & Ostojic 2018; Beiran et al. 2021).
+    """
+    positive = [overlap for overlap in overlaps if overlap > 0]
+    return Structure(deviation_left=1.0, covariance=max(positive)) if positive else None
