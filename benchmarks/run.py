@@ -138,7 +138,7 @@ class DemoTile:
     def __init__(self, sweep: str, N: int, naive_steps: int | None, scale: Scale) -> None:
         study = load_study(DEMO)
         self.simulation, self.lyapunov = (shortened(study.context(s, sweep), scale) for s in ("simulation", "lyapunov"))
-        points = [p for p in sweep_points(study, sweep, dynamics=True) if p.network.N == N and p.network.realization == 0]
+        points = [p for p in sweep_points(study, sweep) if p.network.N == N and p.network.realization == 0]
         cut = tiles(points, lambda network: scale.width or Lyapunov.width(network, self.lyapunov))
         self.tile = cut[len(cut) // 2]
         self.k = n_exponents(self.tile.network, self.lyapunov)
@@ -256,7 +256,7 @@ def spread(count: int, few: int) -> list[int]:
 def crowd(N: int, sigma: float, count: int = 64) -> tuple[Tile, Context]:
     """A tile of `count` gains across the transition, with leak and stimulus, of a network of N neurons drawn as in the demo."""
     study = load_study(DEMO)
-    demo = next(sweep_points(study, "g_gamma", dynamics=True))
+    demo = next(sweep_points(study, "g_gamma"))
     network = replace(demo.network, parameters=tuple((dict(demo.network.parameters) | {"N": N}).items()))
     rest = dict(demo.dynamics) | {"gamma": 0.2, "sigma": sigma, "theta_bar": 0.1, "sigma_theta": 0.2}
     points = tuple(tuple((rest | {"g": float(g)}).items()) for g in np.linspace(1.0, 4.0, count))

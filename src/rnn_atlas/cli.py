@@ -60,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("results", type=Path)
     status.add_argument("--digest", action="store_true", help="the data digest of each stage")
     _add_query(command("query", _query, "a table of one variable, selected and averaged"))
+    theory = command("theory", _theory, "mean-field state, exponent or onset of the SNT map or the flow")
+    _add_theory(theory)
     new = command("new", _new, "write a commented study file to edit")
     new.add_argument("name")
     command("schema", _schema, "write config/study.schema.json, which editors use for completion")
@@ -86,6 +88,38 @@ def _add_query(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--mean", nargs="+", default=[], metavar="AXIS", help="axes to average over")
     sub.add_argument("--csv", type=Path, help="write the table here instead of printing it")
     sub.add_argument("--netcdf", type=Path, help="write the selection here as netCDF")
+
+
+def _add_theory(theory: argparse.ArgumentParser) -> None:
+    models = theory.add_subparsers(required=True, metavar="model", dest="model")
+    for model, (text, flags) in _THEORY.items():
+        sub = models.add_parser(model, help=text, description=text)
+        sub.add_argument("--g", type=float, help="gain")
+        for name, meaning in flags.items():
+            sub.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, help=meaning)
+        sub.add_argument("--j-bar", dest="J_mean", type=float, default=0.0, help="mean coupling: E J_ij = J_mean / N")
+        sub.add_argument("--j-std", dest="J_std", type=float, default=1.0, help="spread: Var J_ij = J_std^2 / N")
+        sub.add_argument("--transfer", choices=("tanh", "erf", "logistic", "linear"), default="tanh", help="transfer function")
+        sub.add_argument("--onset", choices=("g", *flags), help="where chaos sets in or ends along this parameter")
+        sub.add_argument("--autocorrelation", action="store_true", help="also Delta over lags")
+        sub.add_argument("--json", action="store_true", help="JSON instead of a table")
+
+
+_THEORY = {
+    "snt": (
+        "the map u(t+1) = gamma u + J f(g u) - theta + sigma B",
+        {
+            "gamma": "leak, in [0, 1)",
+            "sigma": "amplitude of the dynamical noise",
+            "theta_bar": "mean stimulus; positive inhibits",
+            "sigma_theta": "standard deviation of the quenched stimulus",
+        },
+    ),
+    "flow": (
+        "the flow x' = -x + g J f(x) + eta + xi",
+        {"D": "variance of the quenched input", "white_noise": "amplitude s of the white noise, <xi xi> = 2 s^2 delta"},
+    ),
+}
 
 
 def _load(arguments: argparse.Namespace) -> tuple["Study", Path]:
@@ -209,6 +243,13 @@ def _query(arguments: argparse.Namespace) -> int:
         frame.to_csv(arguments.csv)
     if not arguments.csv and not arguments.netcdf:
         print(frame.to_string())
+    return 0
+
+
+def _theory(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.calculator import answer
+
+    print(answer(arguments))
     return 0
 
 

@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, StrictFloat, StrictInt, ValidationError, create_model, model_validator
 
 from rnn_atlas.complaints import LARGEST_GRID, TAGS, did_you_mean, sentences
-from rnn_atlas.contracts import Context, NetworkIdentity, Number, Parameter, Section
+from rnn_atlas.contracts import Context, NetworkIdentity, Number, Parameter, Scope, Section
 from rnn_atlas.errors import StudyError
 from rnn_atlas.figures.kinds import KINDS
 from rnn_atlas.identity import canonical
@@ -132,21 +132,18 @@ class Study(Section):
             for stage in self.stage_names:
                 self._check_stage(stage, name)
         self._check_figures()
-        if self.lacks_stage("simulation", "lyapunov"):
-            raise StudyError("the lyapunov stage starts from the simulation's states; add `simulation: {}` to stages")
+        for stage in self.stage_names:
+            if (source := STAGES[stage].upstream) and source not in self.stage_names:
+                raise StudyError(f"the {stage} stage starts from the {source}'s states; add `{source}: {{}}` to stages")
         if self.model.name == "rate" and self.model.integrator == "rk4":
             self._refuse_noise_with_rk4()
         return self
 
     def _check_stage(self, stage: str, sweep: str) -> None:
-        """The stage's options are sound with this sweep's overrides, and fit its networks."""
-        exponents = getattr(self.context(stage, sweep).options, "exponents", 1)
-        smallest = min(self.axes(sweep)["N"])
-        if isinstance(exponents, int) and exponents > smallest:
-            raise StudyError(
-                f"a network of N neurons has N exponents; got exponents: {exponents} with N = {smallest} (sweeps.{sweep}). "
-                "Write exponents: all, or a larger N"
-            )
+        """The stage's options are sound with this sweep's overrides, and fit its points."""
+        complaint = STAGES[stage].complaint(self.context(stage, sweep), self.axes(sweep))
+        if complaint:
+            raise StudyError(f"{complaint} (sweeps.{sweep})")
 
     def _check_parameters(self, values: Any, where: str) -> None:
         known = {p.name: p for p in self.known_parameters}
@@ -179,7 +176,7 @@ class Study(Section):
     def _check_figure_axes(self, name: str, figure: Any) -> None:
         """Every axis a figure names must be there, and every other axis of its sweep (but realizations) held fixed."""
         swept = set(self.swept(figure.sweep)) - {"realization"}
-        if not any(STAGES[stage].needs_dynamics for stage in figure.stages):
+        if all(STAGES[stage].scope == Scope.NETWORK for stage in figure.stages):
             swept &= {parameter.name for parameter in ENSEMBLES[self.network.ensemble].parameters}
         named = {axis for key in ("x", "y", "curves", "strips") if (axis := getattr(figure, key, None))}
         for axis in sorted((named | set(figure.select)) - swept):
@@ -208,10 +205,6 @@ class Study(Section):
                     "white noise needs an integrator that knows it; got white_noise > 0 with integrator rk4 "
                     f"(sweeps.{sweep}). Write model.integrator: exponential_euler"
                 )
-
-    def lacks_stage(self, needed: str, by: str) -> bool:
-        """Whether stage `by` is to run without the one it needs."""
-        return by in self.stage_names and needed not in self.stage_names
 
     @property
     def known_parameters(self) -> tuple[Parameter, ...]:

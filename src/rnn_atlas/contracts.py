@@ -4,6 +4,7 @@ stage are. Read this file first.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict
 
 from rnn_atlas.network import Network
 from rnn_atlas.status import Status
+from rnn_atlas.theory.branches import System
+from rnn_atlas.theory.law import Law, Refusal
 
 Floats = NDArray[np.float64]
 Number = int | float
@@ -144,7 +147,7 @@ class Ensemble(Protocol):
     build: the network of an identity. complaint: what is wrong with these axes under these options, or None.
     nonzeros: how many random couplings the network stores, 0 if it has no random part. fingerprint: digest of what the
     matrix depends on beside options, parameters and seed, such as a file; part of the identity. A StudyError if that is
-    not there or does not fit.
+    not there or does not fit. law: what mean-field theory needs to know of it, or why it does not apply.
     """
 
     name: ClassVar[str]
@@ -163,6 +166,11 @@ class Ensemble(Protocol):
     def nonzeros(identity: NetworkIdentity, options: Any) -> float:
         """All N^2, if not overridden."""
         return float(identity.N) ** 2
+
+    @staticmethod
+    def law(options: Any, parameters: Mapping[str, Number]) -> Law | Refusal:
+        """Unknown, if not overridden."""
+        return Refusal("its limit of large N is not known")
 
     @staticmethod
     def fingerprint(options: Any, parameters: Mapping[str, Number]) -> str:
@@ -206,6 +214,9 @@ class Model(Protocol):
     @staticmethod
     def jacobian(J: Floats, x: Floats, drive: Floats, coefficients: Coefficients, column: int, options: Any) -> Floats: ...
 
+    @staticmethod
+    def mean_field(parameters: Mapping[str, Number], options: Any, law: Law) -> System: ...
+
 
 @dataclass(frozen=True)
 class Context:
@@ -219,12 +230,27 @@ class Context:
     seed: int
 
 
+class Scope(StrEnum):
+    """Which parameters a stage's results depend on.
+
+    POINT: all. NETWORK: those that select a network. LIMIT: all that are left in the limit of large N, where neither N
+    nor the realization nor the initial condition counts.
+    """
+
+    POINT = "point"
+    NETWORK = "network"
+    LIMIT = "limit"
+
+
 class Stage(Protocol):
-    """A pure function of a tile. To add one: a file in `stages/` with a class like this, and its name in the registry."""
+    """A pure function of a tile. To add one: a file in `stages/` with a subclass, and its name in the registry.
+
+    complaint: what is wrong with these axes in this context, or None.
+    """
 
     name: ClassVar[str]
     Options: ClassVar[type[Section]]
-    needs_dynamics: ClassVar[bool]
+    scope: ClassVar[Scope]
     upstream: ClassVar[str | None]
     code: ClassVar[tuple[str, ...]]
 
@@ -240,8 +266,14 @@ class Stage(Protocol):
     @staticmethod
     def compute(tile: Tile, context: Context, upstream: Upstream | None) -> TileResult: ...
 
+    @staticmethod
+    def complaint(context: Context, axes: Mapping[str, Sequence[Number]]) -> str | None:
+        """Nothing is, if not overridden."""
+        return None
+
 
 __all__ = [
-    "Coefficients", "Context", "Cost", "Ensemble", "Floats", "Model", "Network", "NetworkIdentity", "Number",
-    "Parameter", "Point", "Section", "Stage", "Status", "Tile", "TileResult", "Upstream", "Variable",
+    "Coefficients", "Context", "Cost", "Ensemble", "Floats", "Law", "Model", "Network", "NetworkIdentity", "Number",
+    "Parameter", "Point", "Refusal", "Scope", "Section", "Stage", "Status", "System", "Tile", "TileResult", "Upstream",
+    "Variable",
 ]  # fmt: skip

@@ -65,8 +65,7 @@ def groups(study: Study, stage: str) -> dict[str, list[str]]:
 
 def wanted_points(study: Study, stage: str, sweeps: list[str]) -> dict[str, Point]:
     """The distinct points of these sweeps, by name."""
-    dynamics = STAGES[stage].needs_dynamics
-    return distinct(point for sweep in sweeps for point in sweep_points(study, sweep, dynamics=dynamics))
+    return distinct(point for sweep in sweeps for point in sweep_points(study, sweep, STAGES[stage].scope))
 
 
 def missing(study: Study, stage: str, results: Path, *, retry: bool = False, width: int | None = None) -> Work:
@@ -97,7 +96,7 @@ def _upstream_places(study: Study, stage: str, sweeps: list[str], results: Path)
     places: dict[str, tuple[str, int]] = {}
     for sweep in sweeps:
         held = tiles.index(tiles.folder(results, source, stage_key(study, source, sweep)))
-        for name in distinct(sweep_points(study, sweep, dynamics=True)):
+        for name in distinct(sweep_points(study, sweep)):
             if name not in held:
                 raise StoreError(f"stage {stage} starts from the results of {source}, which are incomplete. Run {source} first")
             place = held[name]

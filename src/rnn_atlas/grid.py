@@ -4,32 +4,43 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 from rnn_atlas.config import Study
-from rnn_atlas.contracts import NetworkIdentity, Number, Point, Tile
+from rnn_atlas.contracts import NetworkIdentity, Number, Point, Scope, Tile
 from rnn_atlas.identity import point_id
-from rnn_atlas.registry import ENSEMBLES, MODELS
+from rnn_atlas.registry import MODELS
+
+FINITE = ("N", "realization", "initial")
+"""Parameters that count for nothing in the limit of large N."""
 
 
-def network_names(study: Study) -> list[str]:
-    """Names of the parameters that select a network, realization last."""
-    return [p.name for p in ENSEMBLES[study.network.ensemble].parameters] + ["realization"]
-
-
-def dynamics_names(study: Study) -> list[str]:
-    """Names of the parameters that the same network is run with."""
-    return [p.name for p in MODELS[study.model.name].parameters]
-
-
-def sweep_points(study: Study, sweep: str, *, dynamics: bool) -> Iterator[Point]:
-    """The points of one sweep in the order of its dataset; without dynamics, its networks."""
+def scoped_axes(study: Study, sweep: str, scope: Scope) -> dict[str, list[Number]]:
+    """The axes of a sweep that results of this scope depend on: network parameters, realization, dynamics parameters."""
     axes = study.axes(sweep)
-    for parameters in study.networks(sweep):
-        network = study.identity(parameters)
-        if not dynamics:
+    dynamics = {p.name for p in MODELS[study.model.name].parameters}
+    if scope == Scope.NETWORK:
+        return {name: values for name, values in axes.items() if name not in dynamics}
+    if scope == Scope.LIMIT:
+        return {name: values for name, values in axes.items() if name not in FINITE}
+    return axes
+
+
+def sweep_points(study: Study, sweep: str, scope: Scope = Scope.POINT) -> Iterator[Point]:
+    """The points of one sweep in the order of its dataset."""
+    axes = scoped_axes(study, sweep, scope)
+    dynamics = [p.name for p in MODELS[study.model.name].parameters if p.name in axes]
+    names = [name for name in axes if name not in dynamics]
+    for values in itertools.product(*(axes[name] for name in names)):
+        parameters = tuple(zip(names, values, strict=True))
+        network = _limit(study, parameters) if scope == Scope.LIMIT else study.identity(parameters)
+        if scope == Scope.NETWORK:
             yield Point(network, ())
             continue
-        rest = dynamics_names(study)
-        for more in itertools.product(*(axes[name] for name in rest)):
-            yield Point(network, tuple(zip(rest, more, strict=True)))
+        for more in itertools.product(*(axes[name] for name in dynamics)):
+            yield Point(network, tuple(zip(dynamics, more, strict=True)))
+
+
+def _limit(study: Study, parameters: tuple[tuple[str, Number], ...]) -> NetworkIdentity:
+    """The ensemble itself in place of one of its networks."""
+    return NetworkIdentity(study.network.ensemble, study.network.model_dump_json(exclude={"ensemble"}), parameters)
 
 
 def distinct(points: Iterable[Point]) -> dict[str, Point]:

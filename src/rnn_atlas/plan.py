@@ -57,9 +57,9 @@ def plan_stage(study: Study, stage: str, results: Path, machine: Machine | None,
 
 def _seconds(tile: Tile, cost: Cost, context: Context, machine: Machine) -> float:
     """Kernel time at the measured speed of this N and this many columns, and what stands beside it."""
-    N = tile.network.N
     total = machine.tile_overhead() + cost.elementwise / machine.orthonormalization_flops()
     if cost.column_steps:
+        N = tile.network.N
         flops = cost.flops / cost.column_steps
         per_step = machine.column_step(N, cost.columns) if flops >= N * N else 2e-8 * N + 3e-10 * flops
         return total + cost.column_steps * per_step

@@ -16,7 +16,7 @@ from rnn_atlas import tiles
 from rnn_atlas.config import Study
 from rnn_atlas.contracts import Number, Point, Variable
 from rnn_atlas.errors import StoreError
-from rnn_atlas.grid import network_names, sweep_points
+from rnn_atlas.grid import scoped_axes, sweep_points
 from rnn_atlas.identity import point_id
 from rnn_atlas.provenance import array_digest, stage_key
 from rnn_atlas.registry import REALIZATION, STAGES
@@ -94,12 +94,11 @@ def _replace(aside: Path, final: Path) -> None:
 
 
 def _grid(study: Study, stage: str, sweep: str, results: Path) -> _Grid:
-    axes = study.axes(sweep)
-    if not STAGES[stage].needs_dynamics:
-        axes = {name: axes[name] for name in network_names(study)}
+    scope = STAGES[stage].scope
+    axes = scoped_axes(study, sweep, scope)
     swept = study.swept(sweep)
     held = tiles.index(tiles.folder(results, stage, stage_key(study, stage, sweep)))
-    points = list(sweep_points(study, sweep, dynamics=STAGES[stage].needs_dynamics))
+    points = list(sweep_points(study, sweep, scope))
     return _Grid(
         {name: np.array(values) for name, values in axes.items() if name in swept},
         {name: values[0] for name, values in axes.items() if name not in swept},
@@ -194,6 +193,7 @@ def _write_coordinates(
 ) -> Iterator[tuple[str, str]]:
     unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
     units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
+    units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1"}
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):
         values = coordinates[name]

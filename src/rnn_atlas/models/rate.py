@@ -4,16 +4,18 @@ The gain multiplies the random part only (Mastrogiuseppe & Ostojic 2018). eta is
 has <xi(t) xi(t')> = 2 s^2 delta(t - t') and needs an integrator that knows it.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from rnn_atlas.contracts import Coefficients, Floats, Parameter, Section, Tile
+from rnn_atlas.contracts import Coefficients, Floats, Law, Number, Parameter, Section, System, Tile
 from rnn_atlas.kernels.step import AFFINE
 from rnn_atlas.kernels.step import RK4 as RK4_METHOD
 from rnn_atlas.models.snt import GAIN, INITIAL, TRANSFER, Transfer
 from rnn_atlas.models.transfer import slope, value
+from rnn_atlas.theory.mean_field import as_map, flow_system
 
 
 class Rate:
@@ -62,6 +64,17 @@ class Rate:
         else:
             leak, weight, noise = (1.0 - dt) * one, dt * one, s * np.sqrt(2.0 * dt)
         return Coefficients(one, tile.column("g"), leak, weight, zero, np.sqrt(tile.column("D")), noise)
+
+    @staticmethod
+    def mean_field(parameters: Mapping[str, Number], options: Options, law: Law) -> System:
+        """The flow in the limit of large N; an Euler scheme's is that of its own map, exponents then per step."""
+        values = {name: float(parameters[name]) for name in ("g", "D", "white_noise")}
+        system = flow_system(**values, law=law, transfer=options.transfer)
+        if options.integrator == "rk4":
+            return system
+        if options.integrator == "euler":
+            return as_map(system, leak=1.0 - options.dt, weight=options.dt, noise=2.0 * options.dt)
+        return as_map(system, leak=np.exp(-options.dt), weight=-np.expm1(-options.dt), noise=-np.expm1(-2.0 * options.dt))
 
     @staticmethod
     def jacobian(J: Floats, x: Floats, drive: Floats, coefficients: Coefficients, column: int, options: Options) -> Floats:

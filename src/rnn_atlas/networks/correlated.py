@@ -2,12 +2,13 @@
 1988): from antisymmetric (tau = -1) over independent (0) to symmetric (1).
 """
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from rnn_atlas.contracts import Ensemble, Network, NetworkIdentity, Parameter, Section
+from rnn_atlas.contracts import Ensemble, Law, Network, NetworkIdentity, Number, Parameter, Refusal, Section
 from rnn_atlas.networks.draw import is_empty, standard_normal_matrix
 from rnn_atlas.networks.gaussian import J_MEAN, J_STD, N
 
@@ -44,6 +45,13 @@ class Correlated(Ensemble):
         if not options.autapses:
             np.fill_diagonal(J, 0.0)
         return Network.plain(size, J)
+
+    @staticmethod
+    def law(options: Any, parameters: Mapping[str, Number]) -> Law | Refusal:
+        """That of independent couplings at tau = 0 only: reciprocal couplings feed a neuron's own past back to it."""
+        if parameters["tau"] != 0:
+            return Refusal("reciprocally correlated couplings add a memory term; only tau = 0 is without it")
+        return Law(float(parameters["J_std"]))
 
     @staticmethod
     def nonzeros(identity: NetworkIdentity, options: Options) -> float:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field, JsonValue
 
-from rnn_atlas.contracts import Ensemble, Network, NetworkIdentity, Number, Parameter, Section
+from rnn_atlas.contracts import Ensemble, Network, NetworkIdentity, Number, Parameter, Refusal, Section
 from rnn_atlas.errors import StudyError
 from rnn_atlas.identity import stream
 from rnn_atlas.networks.from_file import checked
@@ -44,6 +44,11 @@ class FromCallable(Ensemble):
             raise StudyError(f"a function must stay as it was when its study was loaded; {options.function} changed. Run again")
         J = function(identity.N, stream(seed, "callable", identity), **options.options)
         return Network.plain(identity.N, checked(J, identity.N, options.function, "network.function"))
+
+    @staticmethod
+    def law(options: Any, parameters: Mapping[str, Number]) -> Refusal:
+        """None is known."""
+        return Refusal("matrices of a function of the user have no known limit of large N")
 
     @staticmethod
     def fingerprint(options: Any, parameters: Mapping[str, Number]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from rnn_atlas.contracts import Ensemble, Floats, Network, NetworkIdentity, Number, Parameter, Section
+from rnn_atlas.contracts import Ensemble, Floats, Network, NetworkIdentity, Number, Parameter, Refusal, Section
 from rnn_atlas.errors import StudyError
 from rnn_atlas.networks.gaussian import N
 
@@ -39,6 +39,11 @@ class FromFile(Ensemble):
                 f"a matrix must stay as it was when its study was loaded; {place(options, parameters)} changed. Run again"
             )
         return Network.plain(identity.N, J)
+
+    @staticmethod
+    def law(options: Any, parameters: Mapping[str, Number]) -> Refusal:
+        """None is known."""
+        return Refusal("one given matrix has no limit of large N")
 
     @staticmethod
     def fingerprint(options: Any, parameters: Mapping[str, Number]) -> str:

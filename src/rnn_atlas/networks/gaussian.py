@@ -1,10 +1,11 @@
 """Independent Gaussian couplings of one population (Amari 1972; Sompolinsky, Crisanti & Sommers 1988)."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
-from rnn_atlas.contracts import Ensemble, Network, NetworkIdentity, Parameter, Section
+from rnn_atlas.contracts import Ensemble, Law, Network, NetworkIdentity, Number, Parameter, Section
 from rnn_atlas.networks.draw import gaussian_matrix, is_empty
 
 N = Parameter("N", 100, "number of neurons", "neurons", low=1, high=200_000, is_integer=True)
@@ -29,6 +30,11 @@ class Gaussian(Ensemble):
         if is_empty(identity):
             return Network.plain(identity.N)
         return Network.plain(identity.N, gaussian_matrix(identity, seed, autapses=options.autapses))
+
+    @staticmethod
+    def law(options: Any, parameters: Mapping[str, Number]) -> Law:
+        """Its own parameters."""
+        return Law(float(parameters["J_std"]), float(parameters["J_mean"]))
 
     @staticmethod
     def nonzeros(identity: NetworkIdentity, options: Options) -> float:

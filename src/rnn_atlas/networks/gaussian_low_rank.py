@@ -5,15 +5,16 @@ large N the term k has 2-norm `strength` and, alone, the one non-zero eigenvalue
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from rnn_atlas.contracts import Ensemble, Floats, Network, NetworkIdentity, Number, Parameter, Section
+from rnn_atlas.contracts import Ensemble, Floats, Law, Network, NetworkIdentity, Number, Parameter, Refusal, Section
 from rnn_atlas.identity import stream
 from rnn_atlas.networks.draw import gaussian_matrix, is_empty
 from rnn_atlas.networks.gaussian import J_MEAN, J_STD, N
+from rnn_atlas.theory.law import strongest
 
 RANK = Parameter("rank", 1, "rank of the structure; 0: none", low=0, high=64, is_integer=True)
 
@@ -57,6 +58,14 @@ class GaussianLowRank(Ensemble):
         if is_empty(identity):
             return Network(identity.N, None, left, right)
         return Network(identity.N, gaussian_matrix(identity, seed, autapses=options.autapses), left, right)
+
+    @staticmethod
+    def law(options: Any, parameters: Mapping[str, Number]) -> Law | Refusal:
+        """The random part, and of the terms the one with the largest overlap."""
+        structure = strongest(options.overlaps[: int(parameters["rank"])])
+        if structure is not None and parameters["J_mean"] != 0:
+            return Refusal("a mean coupling and a structure together have not been solved; take J_mean: 0 or rank: 0")
+        return Law(float(parameters["J_std"]), float(parameters["J_mean"]), structure)
 
     @staticmethod
     def nonzeros(identity: NetworkIdentity, options: Options) -> float:

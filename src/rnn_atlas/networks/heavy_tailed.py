@@ -1,10 +1,11 @@
 """Couplings with a power-law tail: symmetric alpha-stable entries, Levy matrices (Cizeau & Bouchaud 1994)."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
-from rnn_atlas.contracts import Ensemble, Floats, Network, NetworkIdentity, Parameter, Section
+from rnn_atlas.contracts import Ensemble, Floats, Law, Network, NetworkIdentity, Number, Parameter, Refusal, Section
 from rnn_atlas.identity import stream
 from rnn_atlas.networks.draw import row_blocks
 from rnn_atlas.networks.gaussian import J_STD, N
@@ -38,6 +39,13 @@ class HeavyTailed(Ensemble):
             J[rows] = stable(alpha, random.random(shape), random.standard_exponential(shape))
         J *= float(identity["J_std"]) * size ** (-1.0 / alpha) / np.sqrt(2.0)
         return Network.plain(size, J)
+
+    @staticmethod
+    def law(options: Any, parameters: Mapping[str, Number]) -> Law | Refusal:
+        """That of normal couplings at alpha = 2 only."""
+        if parameters["alpha"] < 2:
+            return Refusal("alpha-stable couplings have no variance; only alpha = 2 has one")
+        return Law(float(parameters["J_std"]))
 
     @staticmethod
     def nonzeros(identity: NetworkIdentity, options: Options) -> float:

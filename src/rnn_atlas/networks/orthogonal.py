@@ -1,10 +1,11 @@
 """Random orthogonal couplings, uniformly distributed over the orthogonal group (Haar measure; Stewart 1980, Mezzadri 2007)."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
-from rnn_atlas.contracts import Ensemble, Floats, Network, NetworkIdentity, Parameter, Section
+from rnn_atlas.contracts import Ensemble, Floats, Law, Network, NetworkIdentity, Number, Parameter, Section
 from rnn_atlas.networks.draw import standard_normal_matrix
 from rnn_atlas.networks.gaussian import J_STD, N
 
@@ -27,6 +28,11 @@ class Orthogonal(Ensemble):
         if identity["J_std"] == 0:
             return Network.plain(identity.N)
         return Network.plain(identity.N, float(identity["J_std"]) * haar(standard_normal_matrix(identity, seed)))
+
+    @staticmethod
+    def law(options: Any, parameters: Mapping[str, Number]) -> Law:
+        """That of independent couplings: fields of a random rotation are Gaussian, of the same covariances."""
+        return Law(float(parameters["J_std"]))
 
     @staticmethod
     def nonzeros(identity: NetworkIdentity, options: Options) -> float:

@@ -6,13 +6,16 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from rnn_atlas.contracts import Ensemble, Network, NetworkIdentity, Number, Parameter, Section
+from rnn_atlas.contracts import Ensemble, Law, Network, NetworkIdentity, Number, Parameter, Refusal, Section
 from rnn_atlas.identity import stream
 from rnn_atlas.network import Sparse
 from rnn_atlas.networks.draw import is_empty, row_blocks
 from rnn_atlas.networks.gaussian import J_MEAN, J_STD, N
 
 K = Parameter("K", 10, "inputs per neuron", "neurons", low=1, high=100_000, is_integer=True)
+
+ENOUGH_INPUTS = 100
+"""Mean-field theory is used from here on."""
 
 
 class SparseNetwork(Ensemble):
@@ -61,6 +64,13 @@ class SparseNetwork(Ensemble):
         weights += float(identity["J_mean"]) / degree
         starts = np.arange(size + 1, dtype=np.int64) * degree
         return Network.plain(size, sparse=Sparse(starts, inputs.ravel(), weights.ravel()))
+
+    @staticmethod
+    def law(options: Any, parameters: Mapping[str, Number]) -> Law | Refusal:
+        """That of dense couplings, to which it comes as 1 / K; input sums of a few terms are not Gaussian."""
+        if parameters["K"] < ENOUGH_INPUTS:
+            return Refusal(f"the input of a neuron is Gaussian for many inputs; K = {parameters['K']} is below {ENOUGH_INPUTS}")
+        return Law(float(parameters["J_std"]), float(parameters["J_mean"]))
 
     @staticmethod
     def nonzeros(identity: NetworkIdentity, options: Options) -> float:

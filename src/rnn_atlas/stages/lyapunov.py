@@ -3,13 +3,28 @@
 Under noise these are conditional exponents: state and tangent see one frozen noise, replayed from its key.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rnn_atlas.contracts import Context, Cost, Floats, Network, NetworkIdentity, Section, Tile, TileResult, Upstream, Variable
+from rnn_atlas.contracts import (
+    Context,
+    Cost,
+    Floats,
+    Network,
+    NetworkIdentity,
+    Number,
+    Scope,
+    Section,
+    Stage,
+    Tile,
+    TileResult,
+    Upstream,
+    Variable,
+)
 from rnn_atlas.kernels.product import LANES, padded
 from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.step import RK4, from_blocks
@@ -29,11 +44,11 @@ SUM_RULE_BLOCKS = (7, 15, 23, 31)
 """Blocks that start with one longest interval of steps whose determinants are computed on the side."""
 
 
-class Lyapunov:
+class Lyapunov(Stage):
     """Starts from the simulation's post-transient states."""
 
     name: ClassVar[str] = "lyapunov"
-    needs_dynamics: ClassVar[bool] = True
+    scope: ClassVar[Scope] = Scope.POINT
     upstream: ClassVar[str | None] = "simulation"
     code: ClassVar[tuple[str, ...]] = (
         "kernels",
@@ -52,6 +67,14 @@ class Lyapunov:
         exponents: Annotated[int, Field(ge=1)] | Literal["all"] = Field(1, description="How many leading exponents, or all N.")
         transient: float = Field(200, ge=0, description="Discarded while the tangent frame aligns.")
         duration: float = Field(2000, gt=0, description="Averaged, in 32 blocks.")
+
+    @staticmethod
+    def complaint(context: Context, axes: Mapping[str, Sequence[Number]]) -> str | None:
+        """A network of N neurons has N exponents."""
+        exponents, smallest = context.options.exponents, min(axes["N"])
+        if exponents == "all" or exponents <= smallest:
+            return None
+        return f"exponents must be at most N = {smallest}; got {exponents}. Write exponents: all, or a larger N"
 
     @staticmethod
     def variables(context: Context) -> tuple[Variable, ...]:

@@ -6,7 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from rnn_atlas.contracts import Context, Cost, Floats, Network, NetworkIdentity, Section, Tile, TileResult, Upstream, Variable
+from rnn_atlas.contracts import (
+    Context,
+    Cost,
+    Floats,
+    Network,
+    NetworkIdentity,
+    Scope,
+    Section,
+    Stage,
+    Tile,
+    TileResult,
+    Upstream,
+    Variable,
+)
 from rnn_atlas.identity import stream
 from rnn_atlas.stages import onset
 from rnn_atlas.stages.moments import standard_errors
@@ -18,11 +31,11 @@ OUTLIERS = 8
 """Stored of a network; counted are all."""
 
 
-class Networks:
+class Networks(Stage):
     """One tile is one network."""
 
     name: ClassVar[str] = "networks"
-    needs_dynamics: ClassVar[bool] = False
+    scope: ClassVar[Scope] = Scope.NETWORK
     upstream: ClassVar[str | None] = None
     code: ClassVar[tuple[str, ...]] = (
         "networks", "identity.py", "network.py",

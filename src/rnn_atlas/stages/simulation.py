@@ -6,7 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from rnn_atlas.contracts import Context, Cost, Floats, NetworkIdentity, Section, Tile, TileResult, Upstream, Variable
+from rnn_atlas.contracts import (
+    Context,
+    Cost,
+    Floats,
+    NetworkIdentity,
+    Scope,
+    Section,
+    Stage,
+    Tile,
+    TileResult,
+    Upstream,
+    Variable,
+)
 from rnn_atlas.identity import stream
 from rnn_atlas.kernels.product import LANES, padded
 from rnn_atlas.kernels.simulate import Recording, advance, observe, recording
@@ -19,11 +31,11 @@ RECORDED_NEURONS = 64
 SNAPSHOTS = 128
 
 
-class Simulation:
+class Simulation(Stage):
     """Runs all points of a tile side by side from their initial states."""
 
     name: ClassVar[str] = "simulation"
-    needs_dynamics: ClassVar[bool] = True
+    scope: ClassVar[Scope] = Scope.POINT
     upstream: ClassVar[str | None] = None
     code: ClassVar[tuple[str, ...]] = (
         "kernels",

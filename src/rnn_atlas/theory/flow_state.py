@@ -8,6 +8,7 @@ static part c starts with the energy (1/2) Delta'(0+)^2 = s^4 / 2 above the pote
 from functools import cache
 
 import numpy as np
+from scipy.interpolate import BarycentricInterpolator
 from scipy.optimize import brentq
 
 from rnn_atlas.theory.averages import Floats
@@ -154,6 +155,17 @@ def _grid(equation: Equation, variance: float, static: float) -> _Grid:
     """The grid that covers the decay to the static part and resolves the steepest structure at small lags."""
     rate = float(np.sqrt(1.0 - float(equation.feedback(variance, static))))
     return _Grid(rate, 0.5 / max(1.0, equation.averages.gain * np.sqrt(equation.strength)))
+
+
+def sample(nodes: Floats, values: Floats, times: Floats) -> Floats:
+    """A function known on the nodes of a flow's grid, at any times (F,), to that grid's precision; constant beyond."""
+    out = np.full(times.size, values[-1])
+    for start in range(0, nodes.size - 1, _NODES - 1):
+        panel = slice(start, start + _NODES)
+        inside = (times >= nodes[start]) & (times <= nodes[panel][-1])
+        if np.any(inside):
+            out[inside] = BarycentricInterpolator(nodes[panel], values[panel])(times[inside])
+    return out
 
 
 @cache

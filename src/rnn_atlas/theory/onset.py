@@ -1,6 +1,6 @@
 """Where chaos sets in: the value of one parameter at which the largest exponent of the attracting state crosses zero."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from scipy.optimize import brentq
@@ -9,20 +9,21 @@ from rnn_atlas.errors import TheoryError
 from rnn_atlas.theory.branches import System, branches, static_branches
 
 
-def onset(system: Callable[[float], System], low: float, high: float, *, points: int = 25) -> float:
-    """The smallest parameter in [low, high] at which the exponent of system(parameter) changes sign, to 1e-10.
+def onset(system: Callable[[float], System], values: Iterable[float]) -> float:
+    """The first value of a parameter at which chaos sets in or ends, to 1e-10, looked for between neighbouring `values`.
 
     Without noise a chaotic state is there exactly where no static state is stable, so that these alone are looked at.
-    TheoryError if there is no change of sign.
+    TheoryError if the sign of the exponent is the same at all values.
     """
-    grid = np.linspace(low, high, points)
-    before = exponent(system(grid[0]))
-    for left, right in zip(grid[:-1], grid[1:], strict=True):
-        after = exponent(system(right))
-        if before * after <= 0:
-            return float(brentq(lambda value: exponent(system(value)), left, right, xtol=1e-11, rtol=1e-12))
-        before = after
-    raise TheoryError(f"the exponent keeps its sign from {low:g} to {high:g}: no onset there. Widen the range")
+    return _first_root(lambda value: exponent(system(value)), values, "onset of chaos")
+
+
+def local_instability(system: Callable[[float], System], values: Iterable[float]) -> float:
+    """The first value at which the Jacobian of a single time becomes expansive, leak + sqrt(A E f'^2) = 1.
+
+    Under noise, with memory, this comes before chaos (SOURCE: Schuecker, Goedeke & Helias 2018).
+    """
+    return _first_root(lambda value: local_growth(system(value)), values, "local instability")
 
 
 def exponent(system: System) -> float:
@@ -32,20 +33,21 @@ def exponent(system: System) -> float:
     return min(stable or [b.lambda_max for b in states], default=1.0)
 
 
-def local_instability(system: Callable[[float], System], low: float, high: float, *, points: int = 25) -> float:
-    """The smallest parameter at which the Jacobian of a single time becomes locally expansive: leak + sqrt(A E f'^2) = 1.
+def local_growth(system: System) -> float:
+    """Radius of the instantaneous Jacobian's bulk, beyond the unit circle (map) or the imaginary axis (flow)."""
+    states = branches(system) if system.noise > 0 else static_branches(system)
+    stable = [b.gain_radius for b in states if b.is_stable]
+    radius = min(stable or [b.gain_radius for b in states], default=np.inf)
+    return radius + (system.leak or 0.0) - 1.0
 
-    Under noise, and in the flow also beyond it, this comes before chaos (SOURCE: Schuecker, Goedeke & Helias 2018).
-    """
 
-    def excess(value: float) -> float:
-        states = branches(system(value))
-        leak = system(value).leak
-        return states[0].gain_radius + (0.0 if leak is None else leak) - 1.0 if states else 1.0
-
-    grid = np.linspace(low, high, points)
-    values = [excess(value) for value in grid]
-    for i in range(points - 1):
-        if values[i] * values[i + 1] <= 0:
-            return float(brentq(excess, grid[i], grid[i + 1], xtol=1e-11, rtol=1e-12))
-    raise TheoryError(f"no local instability from {low:g} to {high:g}. Widen the range")
+def _first_root(excess: Callable[[float], float], values: Iterable[float], name: str) -> float:
+    left, before = float("nan"), float("nan")
+    first = None
+    for value in values:
+        first = value if first is None else first
+        after = excess(value)
+        if before * after <= 0:
+            return float(brentq(excess, left, value, xtol=1e-12, rtol=1e-12))
+        left, before = value, after
+    raise TheoryError(f"there is no {name} between {first:g} and {left:g}. Widen the range")

@@ -1,0 +1,105 @@
+"""`rnn-atlas theory`: the mean-field state of one set of parameters, or an onset, as a table or as JSON."""
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rnn_atlas.errors import TheoryError
+from rnn_atlas.plan import aligned
+from rnn_atlas.theory.branches import Branch, System, branches
+from rnn_atlas.theory.law import Law
+from rnn_atlas.theory.mean_field import flow_system, snt_system
+from rnn_atlas.theory.onset import local_instability, onset
+from rnn_atlas.theory.power import autocovariance
+
+_FLOW_STEP = 0.1
+
+
+SYSTEMS: dict[str, tuple[Callable[..., System], tuple[str, ...], str]] = {
+    "snt": (snt_system, ("gamma", "sigma", "theta_bar", "sigma_theta"), "step"),
+    "flow": (flow_system, ("D", "white_noise"), "tau"),
+}
+"""Each model's system, its parameters beside g, and its unit of time."""
+
+
+def answer(arguments: argparse.Namespace) -> str:
+    """What the command prints."""
+    found = _onset(arguments) if arguments.onset else _state(arguments)
+    if arguments.json:
+        return json.dumps(_finite(found), allow_nan=False)
+    return _table(found, SYSTEMS[arguments.model][2])
+
+
+def _system(arguments: argparse.Namespace, **changed: float) -> System:
+    build, names, _ = SYSTEMS[arguments.model]
+    values = {name: getattr(arguments, name) for name in ("g", *names)} | changed
+    if values["g"] is None:
+        raise TheoryError("the theory needs a gain; got none. Add --g")
+    return build(**values, law=Law(arguments.J_std, arguments.J_mean), transfer=arguments.transfer)
+
+
+def _state(arguments: argparse.Namespace) -> dict[str, Any]:
+    system = _system(arguments)
+    found = branches(system)
+    if not found:
+        raise TheoryError("there is no stationary state at these parameters: a linear network grows without bound")
+    first = found[0]
+    out: dict[str, Any] = _values(first) | {"time_unit": SYSTEMS[arguments.model][2], "branches": [_values(b) for b in found]}
+    if arguments.autocorrelation:
+        is_map = system.leak is not None
+        end = float(first.lags[-1]) if first.lags.size else 10.0
+        lags = np.arange(0.0, end + 1e-9, 1.0 if is_map else _FLOW_STEP)
+        out |= {"lags": lags.tolist(), "autocorrelation": autocovariance(first, lags, is_map=is_map).tolist()}
+    return out
+
+
+def _values(branch: Branch) -> dict[str, Any]:
+    names = ("mean", "variance", "variance_static", "kappa", "lambda_max", "gain_radius", "is_stable", "converged")
+    return {"branch": branch.kind} | {name: getattr(branch, name) for name in names}
+
+
+def _onset(arguments: argparse.Namespace) -> dict[str, Any]:
+    name = arguments.onset
+    ranges = {"g": np.geomspace(1e-3, 100.0, 60), "gamma": np.linspace(0.0, 0.999, 60)}
+    values = ranges.get(name, np.concatenate([[0.0], np.geomspace(1e-3, 30.0, 40)]))
+
+    def system(value: float) -> System:
+        return _system(arguments, **{name: value})
+
+    return {f"{name}_c": onset(system, values), f"{name}_local": local_instability(system, values)}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinities: they become null."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+_LABELS = {
+    "branch": "state", "mean": "mean", "variance": "variance", "variance_static": "static variance", "kappa": "kappa",
+    "lambda_max": "lambda_max", "gain_radius": "radius of the bulk", "is_stable": "attracts",
+}  # fmt: skip
+
+
+def _table(found: dict[str, Any], unit: str) -> str:
+    if "branches" not in found:
+        return "\n".join(f"{name} = {value:.10g}" for name, value in found.items())
+    head = [_LABELS[name] + (f" [1/{unit}]" if name == "lambda_max" else "") for name in _LABELS]
+    rows = [tuple(head)] + [tuple(_cell(branch[name]) for name in _LABELS) for branch in found["branches"]]
+    text = aligned(rows)
+    if "lags" in found:
+        pairs = zip(found["lags"], found["autocorrelation"], strict=True)
+        text += f"\n\nlag [{unit}]  Delta\n" + "\n".join(f"{lag:<10.4g}  {value:.10g}" for lag, value in pairs)
+    return text
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.8g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,217 @@
+"""Mean-field theory beside every point: the attracting state of the limit of large N, its exponent, and where chaos sets in."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from rnn_atlas.contracts import (
+    Context,
+    Cost,
+    Ensemble,
+    Floats,
+    Law,
+    Model,
+    NetworkIdentity,
+    Number,
+    Refusal,
+    Scope,
+    Section,
+    Stage,
+    System,
+    Tile,
+    TileResult,
+    Upstream,
+    Variable,
+)
+from rnn_atlas.errors import TheoryError
+from rnn_atlas.status import Status
+from rnn_atlas.theory.branches import Branch, branches
+from rnn_atlas.theory.onset import local_instability, onset
+from rnn_atlas.theory.power import autocovariance, power_spectrum
+
+FLOPS_PER_POINT = 2e8
+"""About 30 ms: a Newton solution, an exponent, and a share of the onsets."""
+WIDTH = 64
+
+
+class BranchKind(IntEnum):
+    """The kinds of states, as stored."""
+
+    NONE = 0
+    TRIVIAL = 1
+    STATIC = 2
+    DRIVEN = 3
+    CHAOTIC = 4
+
+
+class Theory(Stage):
+    """One tile is a block of points of one ensemble."""
+
+    name: ClassVar[str] = "theory"
+    scope: ClassVar[Scope] = Scope.LIMIT
+    upstream: ClassVar[str | None] = None
+    code: ClassVar[tuple[str, ...]] = ("theory", "models", "networks", "stages/theory.py")
+
+    class Options(Section):
+        """Options of the theory stage."""
+
+        lags: int = Field(101, ge=2, description="Number of lags of Delta(t).")
+        lag_step: float = Field(1.0, gt=0, description="Their distance, in steps (map; a whole number) or tau (flow).")
+        frequencies: int = Field(201, ge=2, description="Frequencies of the power spectrum, from 0 to 1 / (2 lag_step).")
+        onset: bool = Field(True, description="Tell the gains of onset and local instability at the other parameters.")
+
+    @staticmethod
+    def complaint(context: Context, axes: Mapping[str, Sequence[Number]]) -> str | None:
+        """The theory must apply to the ensemble at all values of its parameters."""
+        names = [p.name for p in context.ensemble.parameters if p.name != "N"]
+        for values in itertools.product(*(axes[name] for name in names)):
+            law = context.ensemble.law(context.ensemble_options, dict(zip(names, values, strict=True)))
+            if isinstance(law, Refusal):
+                return f"mean-field theory does not apply: {law.reason}. Remove `theory` from stages, or change the parameter"
+        return None
+
+    @staticmethod
+    def variables(context: Context) -> tuple[Variable, ...]:
+        """The attracting state and the lines of the phase diagram."""
+        return _variables(context.model.state_symbol, context.model.time_unit, context.options.onset)
+
+    @staticmethod
+    def cost(tile: Tile, context: Context) -> Cost:
+        """A solution takes about as long at any parameters."""
+        stored = 8.0 * (context.options.lags + context.options.frequencies + 12) * len(tile)
+        return Cost(flops=0.0, work=1e8, stored=stored, elementwise=FLOPS_PER_POINT * len(tile))
+
+    @staticmethod
+    def width(network: NetworkIdentity, context: Context) -> int:
+        """Tiles of a few seconds."""
+        return WIDTH
+
+    @staticmethod
+    def compute(tile: Tile, context: Context, upstream: Upstream | None) -> TileResult:
+        """Every point on its own."""
+        rows = [_point(dict(tile.network.parameters) | dict(point), context) for point in tile.points]
+        status = np.array([row.pop("status") for row in rows], np.int8)
+        values = {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
+        lags, frequencies = axes_behind_the_grid(context)
+        return TileResult(status, values, {"theory_lag": lags, "theory_frequency": frequencies})
+
+
+def axes_behind_the_grid(context: Context) -> tuple[Floats, Floats]:
+    """Lags (steps or tau) and frequencies (cycles per step or tau)."""
+    options = context.options
+    return np.arange(options.lags) * options.lag_step, np.linspace(0.0, 0.5 / options.lag_step, options.frequencies)
+
+
+def system_of(parameters: Mapping[str, Number], context: Context) -> System:
+    """The limit of large N of these parameters. TheoryError where the ensemble has none."""
+    law = context.ensemble.law(context.ensemble_options, parameters)
+    if isinstance(law, Refusal):
+        raise TheoryError(f"mean-field theory does not apply: {law.reason}")
+    return context.model.mean_field(parameters, context.model_options, law)
+
+
+def _point(parameters: dict[str, Number], context: Context) -> dict[str, Any]:
+    """The values of one point, and its status."""
+    system = system_of(parameters, context)
+    found = branches(system)
+    step = context.model.step_length(context.model_options) if system.leak is not None else 1.0
+    values = _of_branch(found[0], system, step, context) if found else _nothing(context)
+    values["n_stable_theory"] = np.int16(sum(branch.is_stable for branch in found))
+    if context.options.onset:
+        values |= _lines(parameters, context)
+    return values
+
+
+def _of_branch(branch: Branch, system: System, step: float, context: Context) -> dict[str, Any]:
+    """`step`: length of the solver's step in the model's unit of time."""
+    lags, frequencies = axes_behind_the_grid(context)
+    is_map = system.leak is not None
+    return {
+        "status": Status.OK if branch.converged else Status.NOT_CONVERGED,
+        "mean_theory": branch.mean,
+        "variance_theory": branch.variance,
+        "variance_static_theory": branch.variance_static,
+        "lambda_max_theory": branch.lambda_max / step,
+        "gain_radius_theory": branch.gain_radius if system.leak is None else branch.gain_radius + system.leak,
+        "branch_theory": np.int8(BranchKind[branch.kind.upper()]),
+        "autocorrelation_theory": autocovariance(branch, lags, step, is_map=is_map),
+        "power_spectrum_theory": power_spectrum(branch, frequencies, step, is_map=is_map),
+    }
+
+
+def _nothing(context: Context) -> dict[str, Any]:
+    """No stationary state: a linear network beyond its onset."""
+    lags, frequencies = axes_behind_the_grid(context)
+    names = ("mean", "variance", "variance_static", "lambda_max", "gain_radius")
+    return {f"{name}_theory": np.nan for name in names} | {
+        "status": Status.DIVERGED,
+        "branch_theory": np.int8(BranchKind.NONE),
+        "autocorrelation_theory": np.full(lags.size, np.nan),
+        "power_spectrum_theory": np.full(frequencies.size, np.nan),
+    }
+
+
+def _lines(parameters: dict[str, Number], context: Context) -> dict[str, float]:
+    """Gains of the lines through the phase diagram at these other parameters."""
+    others = tuple(pair for pair in sorted(parameters.items()) if pair[0] != "g")
+    bare, *lines = _lines_of(context.model, context.model_options, context.ensemble, context.ensemble_options, others)
+    return dict(zip(("g_contraction_theory", "g_onset_theory", "g_local_theory"), (bare / 2, *lines), strict=True))
+
+
+@lru_cache(maxsize=10_000)
+def _lines_of(
+    model: type[Model], model_options: Any, ensemble: type[Ensemble], ensemble_options: Any, others: tuple[Any, ...]
+) -> tuple[float, float, float]:
+    """Gains at which the trivial point without drive, the attracting state, and its Jacobian of one time become unstable.
+
+    NaN with a mean coupling or a structure, whose states coexist.
+    """
+
+    def at(g: float) -> System:
+        law = ensemble.law(ensemble_options, dict(others))
+        assert isinstance(law, Law), "the configuration was checked"
+        return model.mean_field(dict(others) | {"g": g}, model_options, law)
+
+    unit = at(1.0)
+    if unit.structure.overlap != 0 or unit.structure.mean_right != 0 or unit.strength == 0 or unit.averages.is_linear:
+        return float("nan"), float("nan"), float("nan")
+    equation = unit.equation(0.0)
+    bare = equation.decay / float(np.sqrt(equation.feedback(1e-300, 0.0)))
+    gains = bare * 0.999 * 1.25 ** np.arange(40.0)
+    return bare, _or_nan(onset, at, gains), _or_nan(local_instability, at, gains)
+
+
+def _or_nan(line: Callable[[Callable[[float], System], Floats], float], at: Callable[[float], System], gains: Floats) -> float:
+    try:
+        return line(at, gains)
+    except TheoryError:  # no such line: the drive keeps the network quiet at any gain
+        return float("nan")
+
+
+def _variables(x: str, unit: str, with_lines: bool) -> tuple[Variable, ...]:
+    dmft, exponent = "Sompolinsky, Crisanti & Sommers 1988; Cessac 1995", "Molgedey et al. 1992; Clark 2026"
+    flags = tuple((int(kind), kind.name.lower()) for kind in BranchKind)
+    state = (
+        Variable("mean_theory", f"mean of {x}, mean-field theory", "1", dmft),
+        Variable("variance_theory", f"variance of {x} over time and neurons, Delta(0), mean-field theory", "1", dmft),
+        Variable("variance_static_theory", f"variance over neurons of the time average of {x}, mean-field theory", "1", dmft),
+        Variable("lambda_max_theory", "largest Lyapunov exponent, mean-field theory", f"{unit}-1", exponent),
+        Variable("gain_radius_theory", "radius of the Jacobian's bulk at one time, plus the leak: 1 is local instability", "1",
+                 "Schuecker, Goedeke & Helias 2018"),
+        Variable("branch_theory", "attracting state of the theory", "1", dmft, dtype="i1", flags=flags),
+        Variable("n_stable_theory", "number of attracting states, mirror images counted once", "1", dmft, dtype="i2"),
+        Variable("autocorrelation_theory", f"Delta(lag) of {x}, mean-field theory", "1", dmft, ("theory_lag",)),
+        Variable("power_spectrum_theory", f"power spectral density of {x} without its static part, mean-field theory", unit,
+                 dmft, ("theory_frequency",)),
+    )  # fmt: skip
+    lines = (
+        Variable("g_onset_theory", "gain at the onset of chaos, other parameters as here", "1", exponent),
+        Variable("g_local_theory", "gain at local instability", "1", "Schuecker, Goedeke & Helias 2018"),
+        Variable("g_contraction_theory", "gain below which the dynamics contracts in the 2-norm, large N", "1", "Cessac 1995"),
+    )
+    return state + (lines if with_lines else ())
