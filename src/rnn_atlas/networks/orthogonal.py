@@ -39,9 +39,9 @@ class Orthogonal(Ensemble):
 def haar(normals: Floats) -> Floats:
     """The factor Q (N, N) of Householder's QR of a standard normal matrix, its signs such that R has a positive diagonal.
 
-    The normals (N, N) are overwritten. A reflection leaves the columns behind it independent normals, so reflection k may as well be made of the fresh
-    normals in row k, from the diagonal on (Stewart 1980). Sums are numpy's own, not those of BLAS: the same bits on
-    every machine and with any number of threads.
+    The normals (N, N) are overwritten. A reflection leaves the columns behind it independent normals, so reflection k may
+    as well be made of the fresh normals in row k, from the diagonal on (Stewart 1980). Sums are numpy's own, not those of
+    BLAS: the same bits on every machine and with any number of threads.
     """
     size = normals.shape[0]
     reflections, signs = normals, np.empty(size)
