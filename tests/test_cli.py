@@ -91,7 +91,7 @@ def test_plan_refuses_a_network_that_no_memory_holds(
     small |= {"network": {"ensemble": "gaussian"}, "parameters": {"N": 200_000}, "figures": {}, "sweeps": {"one": {"g": 1.0}}}
     code, _, err = said("plan", study_file(small), "--workers", 1)
     assert code == 2
-    assert re.match(r"AtlasError: a tile of stage \w+ needs 596 GiB .* smaller N", err)
+    assert re.match(r"AtlasError: a tile of stage \w+ needs 1.16 TiB .* smaller N", err)
     assert err.count("\n") == 1
 
 
@@ -178,7 +178,7 @@ def test_a_stage_before_the_one_it_starts_from_is_refused(
 def test_an_unknown_stage_is_answered_with_the_known_ones(
     name: str, small: dict[str, Any], study_file: Callable[..., Path], said: Said
 ) -> None:
-    assert_refused(stage(said, name, study_file(small)), "networks, simulation, lyapunov", repr(name))
+    assert_refused(stage(said, name, study_file(small)), "networks, theory, simulation, lyapunov", repr(name))
 
 
 def test_a_stage_that_the_study_does_not_have_is_refused(

@@ -5,7 +5,7 @@ stage are. Read this file first.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict
 
 from rnn_atlas.network import Network
 from rnn_atlas.status import Status
-from rnn_atlas.theory.branches import System
 from rnn_atlas.theory.law import Law, Refusal
+
+if TYPE_CHECKING:
+    from rnn_atlas.theory.branches import System
 
 Floats = NDArray[np.float64]
 Number = int | float
@@ -215,7 +217,7 @@ class Model(Protocol):
     def jacobian(J: Floats, x: Floats, drive: Floats, coefficients: Coefficients, column: int, options: Any) -> Floats: ...
 
     @staticmethod
-    def mean_field(parameters: Mapping[str, Number], options: Any, law: Law) -> System: ...
+    def mean_field(parameters: Mapping[str, Number], options: Any, law: Law) -> "System": ...
 
 
 @dataclass(frozen=True)
@@ -274,6 +276,6 @@ class Stage(Protocol):
 
 __all__ = [
     "Coefficients", "Context", "Cost", "Ensemble", "Floats", "Law", "Model", "Network", "NetworkIdentity", "Number",
-    "Parameter", "Point", "Refusal", "Scope", "Section", "Stage", "Status", "System", "Tile", "TileResult", "Upstream",
+    "Parameter", "Point", "Refusal", "Scope", "Section", "Stage", "Status", "Tile", "TileResult", "Upstream",
     "Variable",
 ]  # fmt: skip

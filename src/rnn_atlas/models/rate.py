@@ -5,17 +5,19 @@ has <xi(t) xi(t')> = 2 s^2 delta(t - t') and needs an integrator that knows it.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from rnn_atlas.contracts import Coefficients, Floats, Law, Number, Parameter, Section, System, Tile
+from rnn_atlas.contracts import Coefficients, Floats, Law, Number, Parameter, Section, Tile
 from rnn_atlas.kernels.step import AFFINE
 from rnn_atlas.kernels.step import RK4 as RK4_METHOD
 from rnn_atlas.models.snt import GAIN, INITIAL, TRANSFER, Transfer
 from rnn_atlas.models.transfer import slope, value
-from rnn_atlas.theory.mean_field import as_map, flow_system
+
+if TYPE_CHECKING:
+    from rnn_atlas.theory.branches import System
 
 
 class Rate:
@@ -66,8 +68,10 @@ class Rate:
         return Coefficients(one, tile.column("g"), leak, weight, zero, np.sqrt(tile.column("D")), noise)
 
     @staticmethod
-    def mean_field(parameters: Mapping[str, Number], options: Options, law: Law) -> System:
+    def mean_field(parameters: Mapping[str, Number], options: Options, law: Law) -> "System":
         """The flow in the limit of large N; an Euler scheme's is that of its own map, exponents then per step."""
+        from rnn_atlas.theory.mean_field import as_map, flow_system
+
         values = {name: float(parameters[name]) for name in ("g", "D", "white_noise")}
         system = flow_system(**values, law=law, transfer=options.transfer)
         if options.integrator == "rk4":

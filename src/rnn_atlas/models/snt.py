@@ -4,15 +4,18 @@ The gain stands inside f and so acts on everything f feeds. A positive stimulus 
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from rnn_atlas.contracts import Coefficients, Floats, Law, Number, Parameter, Section, System, Tile
+from rnn_atlas.contracts import Coefficients, Floats, Law, Number, Parameter, Section, Tile
 from rnn_atlas.kernels.step import AFFINE
 from rnn_atlas.models.transfer import slope
-from rnn_atlas.theory.mean_field import snt_system
+
+if TYPE_CHECKING:
+    from rnn_atlas.theory.branches import System
+
 
 Transfer = Literal["tanh", "erf", "logistic", "linear"]
 TRANSFER: Any = Field("tanh", description="f: tanh(x), erf(sqrt(pi) x / 2), 1 / (1 + e^-x), or x (exact tests).")
@@ -65,8 +68,10 @@ class SNT:
         )
 
     @staticmethod
-    def mean_field(parameters: Mapping[str, Number], options: Options, law: Law) -> System:
+    def mean_field(parameters: Mapping[str, Number], options: Options, law: Law) -> "System":
         """The map in the limit of large N."""
+        from rnn_atlas.theory.mean_field import snt_system
+
         values = {name: float(parameters[name]) for name in ("g", "gamma", "sigma", "theta_bar", "sigma_theta")}
         return snt_system(**values, law=law, transfer=options.transfer)
 

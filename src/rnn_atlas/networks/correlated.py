@@ -39,7 +39,10 @@ class Correlated(Ensemble):
             return Network.plain(size)
         a, b = (0.5 * (np.sqrt(1.0 + tau) + sign * np.sqrt(1.0 - tau)) for sign in (1, -1))
         A = standard_normal_matrix(identity, seed)
-        J = a * A + b * A.T
+        J = np.ascontiguousarray(A.T)
+        J *= b
+        A *= a
+        J += A
         J *= float(identity["J_std"]) / np.sqrt(size)
         J += float(identity["J_mean"]) / size
         if not options.autapses:

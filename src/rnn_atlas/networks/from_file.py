@@ -111,4 +111,4 @@ def _read(path: Path, name: str | None) -> Any:
 
 
 def _digest(J: Floats) -> str:
-    return hashlib.sha256(J.astype("<f8").tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(J, dtype="<f8").data).hexdigest()

@@ -27,7 +27,9 @@ class Orthogonal(Ensemble):
         """J from its identity."""
         if identity["J_std"] == 0:
             return Network.plain(identity.N)
-        return Network.plain(identity.N, float(identity["J_std"]) * haar(standard_normal_matrix(identity, seed)))
+        J = haar(standard_normal_matrix(identity, seed))
+        J *= float(identity["J_std"])
+        return Network.plain(identity.N, J)
 
     @staticmethod
     def law(options: Any, parameters: Mapping[str, Number]) -> Law:
@@ -43,21 +45,22 @@ class Orthogonal(Ensemble):
 def haar(normals: Floats) -> Floats:
     """The factor Q (N, N) of Householder's QR of a standard normal matrix, its signs such that R has a positive diagonal.
 
-    A reflection leaves the columns behind it independent normals, so reflection k may as well be made of the fresh
-    normals in row k, from the diagonal on (Stewart 1980). Sums are numpy's own, not those of BLAS: the same bits on
-    every machine and with any number of threads.
+    The normals (N, N) are overwritten. A reflection leaves the columns behind it independent normals, so reflection k may
+    as well be made of the fresh normals in row k, from the diagonal on (Stewart 1980). Sums are numpy's own, not those of
+    BLAS: the same bits on every machine and with any number of threads.
     """
     size = normals.shape[0]
-    reflections, signs = np.zeros((size, size)), np.empty(size)
+    reflections, signs = normals, np.empty(size)
     for k in range(size):
-        v = normals[k, k:].copy()
+        v = reflections[k, k:]
         signs[k] = -np.copysign(1.0, v[0])
         v[0] -= signs[k] * np.sqrt(np.sum(v * v))
-        reflections[k, k:] = v * np.sqrt(2.0 / np.sum(v * v))
+        v *= np.sqrt(2.0 / np.sum(v * v))
     Q = np.eye(size)
     for start in range(0, size, 32):  # rows that stay in the cache under all reflections
         rows = Q[start : start + 32]
         for k in range(size):
             v, part = reflections[k, k:], rows[:, k:]
             part -= np.sum(part * v, axis=1)[:, None] * v
-    return Q * signs
+    Q *= signs
+    return Q

@@ -22,7 +22,6 @@ from rnn_atlas.contracts import (
     Scope,
     Section,
     Stage,
-    System,
     Tile,
     TileResult,
     Upstream,
@@ -30,7 +29,7 @@ from rnn_atlas.contracts import (
 )
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.status import Status
-from rnn_atlas.theory.branches import Branch, branches
+from rnn_atlas.theory.branches import Branch, System, branches
 from rnn_atlas.theory.onset import local_instability, onset
 from rnn_atlas.theory.power import autocovariance, power_spectrum
 

@@ -14,25 +14,11 @@ from scipy.optimize import brentq
 from rnn_atlas.theory.averages import Averages, Floats
 from rnn_atlas.theory.equation import Equation, Profile
 from rnn_atlas.theory.flow_state import flow_exponent, flow_profile, flow_variance
+from rnn_atlas.theory.law import Structure
 from rnn_atlas.theory.map_state import map_exponent, map_profile
 
 _SCAN = 20
 _ROOT = 1e-12
-
-
-@dataclass(frozen=True)
-class Structure:
-    """A rank-one term m n^T / N of jointly Gaussian m_i, n_i: means, standard deviation of m, covariance of m and n."""
-
-    mean_left: float = 0.0
-    mean_right: float = 0.0
-    deviation_left: float = 0.0
-    covariance: float = 0.0
-
-    @property
-    def overlap(self) -> float:
-        """(1/N) sum_i n_i m_i: the eigenvalue of the term standing alone."""
-        return self.mean_left * self.mean_right + self.covariance
 
 
 @dataclass(frozen=True)

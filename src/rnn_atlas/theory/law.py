@@ -2,7 +2,20 @@
 
 from dataclasses import dataclass
 
-from rnn_atlas.theory.branches import Structure
+
+@dataclass(frozen=True)
+class Structure:
+    """A rank-one term m n^T / N of jointly Gaussian m_i, n_i: means, standard deviation of m, covariance of m and n."""
+
+    mean_left: float = 0.0
+    mean_right: float = 0.0
+    deviation_left: float = 0.0
+    covariance: float = 0.0
+
+    @property
+    def overlap(self) -> float:
+        """(1/N) sum_i n_i m_i: the eigenvalue of the term standing alone."""
+        return self.mean_left * self.mean_right + self.covariance
 
 
 @dataclass(frozen=True)
