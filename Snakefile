@@ -17,7 +17,7 @@ rule check:
     """Print what was found where; fail if a point failed. Nothing depends on it, so that figures are made all the same."""
     default_target: True
     input:
-        [receipt(stage) for stage in STUDY.stage_names],
+        receipts(),
         expand(f"{RESULTS}/figures/{{figure}}.png", figure=STUDY.figures),
     log:
         f"{RESULTS}/logs/check.log",

@@ -32,7 +32,7 @@ class Atlas:
         last_run = self.path / "study.json"
         content = json.loads(last_run.read_text()) if last_run.is_file() else next(iter(receipts.values()))["study"]
         self.study: Study = study_from(content, str(self.path))
-        self.stages = [stage for stage in self.study.stage_names if stage in receipts]
+        self.stages = [stage for stage in (*self.study.stage_names, "compare") if stage in receipts]
         self.sweeps = list(self.study.sweeps)
 
     def __iter__(self) -> Iterator[str]:

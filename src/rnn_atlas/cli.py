@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     figures = command("figures", _figures, "draw a study's figures from its published datasets")
     _add_study(figures)
     figures.add_argument("names", nargs="*", help="figures to draw; all of the study if none is named")
+    compare = command("compare", _compare, "limits of large N and z-scores against theory, from the published datasets")
+    _add_study(compare)
     check = command("check", _check, "print what was found where; fail if any point failed or is missing")
     _add_study(check)
     status = command("status", _status, "done, running and failed points of each stage of a results folder")
@@ -212,6 +214,14 @@ def _figures(arguments: argparse.Namespace) -> int:
     for name in arguments.names or study.figures:
         for path in draw_figure(study, name, results):
             print(path)
+    return 0
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.compare import compare, table
+
+    study, results = _load(arguments)
+    print(table(compare(study, results)))
     return 0
 
 

@@ -14,6 +14,7 @@ from pydantic import Field, StrictFloat, StrictInt, ValidationError, create_mode
 from rnn_atlas.complaints import LARGEST_GRID, TAGS, did_you_mean, sentences
 from rnn_atlas.contracts import Context, NetworkIdentity, Number, Parameter, Scope, Section
 from rnn_atlas.errors import StudyError
+from rnn_atlas.extrapolation import Compare
 from rnn_atlas.figures.kinds import KINDS
 from rnn_atlas.identity import canonical
 from rnn_atlas.registry import ENSEMBLES, MODELS, STAGES, known_parameters
@@ -107,6 +108,7 @@ class Study(Section):
     realizations: int = Field(1, ge=1, le=1_000_000, description="Quenched networks per grid point.")
     sweeps: dict[str, Sweep] = Field(min_length=1, description="Named product grids.")  # type: ignore[valid-type]
     stages: Stages = Field(description="The stages to run, each with its options.")  # type: ignore[valid-type]
+    compare: Compare | None = Field(None, description=Compare.__doc__)
     figures: dict[str, _choice(KINDS, "kind")] = Field(  # type: ignore[valid-type]
         default_factory=dict, description="Figures by file name."
     )
@@ -131,6 +133,7 @@ class Study(Section):
                 raise StudyError(f"{complaint} (sweeps.{name})")
             for stage in self.stage_names:
                 self._check_stage(stage, name)
+        self._check_compare()
         self._check_figures()
         for stage in self.stage_names:
             if (source := STAGES[stage].upstream) and source not in self.stage_names:
@@ -144,6 +147,13 @@ class Study(Section):
         complaint = STAGES[stage].complaint(self.context(stage, sweep), self.axes(sweep))
         if complaint:
             raise StudyError(f"{complaint} (sweeps.{sweep})")
+
+    def _check_compare(self) -> None:
+        """A comparison needs the theory, and the stages that measure what it compares."""
+        quantities = self.compare.quantities if self.compare is not None else ()
+        needed = {"theory"} | {"lyapunov" if quantity == "lambda_max" else "simulation" for quantity in quantities}
+        for stage in sorted(needed - set(self.stage_names)) if quantities else ():
+            raise StudyError(f"compare needs the stage {stage!r}; add `{stage}: {{}}` to stages (compare)")
 
     def _check_parameters(self, values: Any, where: str) -> None:
         known = {p.name: p for p in self.known_parameters}

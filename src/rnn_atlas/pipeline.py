@@ -13,6 +13,9 @@ from rnn_atlas.provenance import code_digest, stage_key, versions
 from rnn_atlas.registry import STAGES
 from rnn_atlas.status import Status
 
+COMPARE = "compare"
+"""Name of the comparison with theory among the receipts and datasets."""
+
 
 def results_folder(study: Study, root: Path) -> Path:
     """Where a study's results stand: <root>/<study>."""
@@ -84,6 +87,12 @@ def specification(study: Study, stage: str) -> str:
 def figure_specification(study: Study, name: str) -> str:
     """Digest of all that decides a figure beside its datasets: its options and the drawing code."""
     return digest(study.figures[name].model_dump(mode="json"), study.title, code_digest(("figures",)), size=8)
+
+
+def comparison_specification(study: Study) -> str:
+    """Digest of all that decides a comparison with theory beside the datasets it reads."""
+    options = study.compare.model_dump(mode="json") if study.compare is not None else None
+    return digest(options, code_digest(("compare.py", "extrapolation.py", "publish.py")), size=8)
 
 
 def references(study: Study, stage: str) -> list[str]:

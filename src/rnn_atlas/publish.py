@@ -62,10 +62,7 @@ def path_of(results: Path, stage: str) -> Path:
 def publish(study: Study, stage: str, results: Path) -> Published:
     """Writes results/<stage>.zarr from the tile files and returns its digest. Verifies every tile file's checksum."""
     final = path_of(results, stage)
-    aside = final.with_name(f".{final.name}.new")
-    shutil.rmtree(aside, ignore_errors=True)
-    root = zarr.open_group(aside, mode="w", zarr_format=3)
-    root.attrs.update({"study": study.study, "title": study.title, "stage": stage})
+    aside, root = _fresh(study, stage, final)
     digests, counts, verified = [], {}, set()
     for sweep in study.sweeps:
         grid = _grid(study, stage, sweep, results)
@@ -76,11 +73,49 @@ def publish(study: Study, stage: str, results: Path) -> Published:
         status = np.array([Status.NOT_RUN if p is None else p.status for p in grid.places], np.int8)
         counts[sweep] = {s.name: int(np.sum(status == s)) for s in Status if np.any(status == s)}
         digests += [f"{sweep}/{name}:{value}" for name, value in _write_sweep(root, study, stage, sweep, grid, status)]
+    return _finished(aside, final, digests, counts)
+
+
+def _fresh(study: Study, name: str, final: Path) -> tuple[Path, zarr.Group]:
+    """An empty store aside of its final place."""
+    aside = final.with_name(f".{final.name}.new")
+    shutil.rmtree(aside, ignore_errors=True)
+    root = zarr.open_group(aside, mode="w", zarr_format=3)
+    root.attrs.update({"study": study.study, "title": study.title, "stage": name})
+    return aside, root
+
+
+def _finished(aside: Path, final: Path, digests: list[str], counts: dict[str, dict[str, int]]) -> Published:
+    """The store put in its place, and the digest of its arrays."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZarrUserWarning)  # consolidated metadata is no part of zarr v3 yet
         zarr.consolidate_metadata(aside)
     _replace(aside, final)
     return Published(array_digest(np.frombuffer("\n".join(digests).encode(), np.uint8)).hex(), counts)
+
+
+@dataclass(frozen=True)
+class Array:
+    """An array over axes of a sweep, ready to be stored."""
+
+    variable: Variable
+    dims: list[str]
+    values: NDArray[Any]
+
+
+def publish_arrays(study: Study, name: str, results: Path, arrays: dict[str, list[Array]]) -> Published:
+    """Writes results/<name>.zarr from arrays over the studies' own axes, one group per sweep, and returns its digest."""
+    final = path_of(results, name)
+    aside, root = _fresh(study, name, final)
+    digests, counts = [], {}
+    for sweep, entries in arrays.items():
+        group = root.create_group(sweep)
+        used = {dim for entry in entries for dim in entry.dims}
+        dims = {axis: np.array(values) for axis, values in study.axes(sweep).items() if axis in used}
+        written = [*_write_axes(group, study, dims, {}), *(_write(group, e.variable, e.dims, e.values) for e in entries)]
+        digests += [f"{sweep}/{key}:{value}" for key, value in written]
+        counts[sweep] = {Status.OK.name: int(np.prod([v.size for axis, v in dims.items() if axis != "N"]))}
+    return _finished(aside, final, digests, counts)
 
 
 def _replace(aside: Path, final: Path) -> None:

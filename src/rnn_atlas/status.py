@@ -36,3 +36,13 @@ class Regime(IntEnum):
     FIXED_POINT = 1
     PERIODIC = 2
     FLUCTUATING = 3
+
+
+class BranchKind(IntEnum):
+    """The kinds of states of mean-field theory."""
+
+    NONE = 0
+    TRIVIAL = 1
+    STATIC = 2
+    DRIVEN = 3
+    CHAOTIC = 4

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from rnn_atlas.config import load_study
 from rnn_atlas.errors import AtlasError
-from rnn_atlas.pipeline import figure_specification, results_folder, specification
+from rnn_atlas.pipeline import comparison_specification, figure_specification, results_folder, specification
 from rnn_atlas.registry import STAGES
 
 # The command `rnn-atlas` of the environment that runs Snakemake, whether or not it is activated.
@@ -54,8 +54,17 @@ def stage_specification(wildcards):
     return specification(STUDY, wildcards.stage)
 
 
+def receipts():
+    """All receipts of the study: its stages, and the comparison with theory if it has one."""
+    return [receipt(stage) for stage in (*STUDY.stage_names, *(["compare"] if STUDY.compare else []))]
+
+
 def receipts_of_figure(wildcards):
-    return [receipt(stage) for stage in STUDY.stage_names]
+    return receipts()
+
+
+def specification_of_comparison(wildcards):
+    return comparison_specification(STUDY)
 
 
 def specification_of_figure(wildcards):

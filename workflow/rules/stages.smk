@@ -15,3 +15,19 @@ rule stage:
         root=results_root,
     shell:
         "rnn-atlas stage {wildcards.stage} {params.study:q} --results {params.root:q} --workers {threads} 2>&1 | tee {log:q}"
+
+
+rule compare:
+    """Limits of large N and z-scores against theory, from the published datasets."""
+    input:
+        [receipt(stage) for stage in STUDY.stage_names],
+    output:
+        f"{RESULTS}/receipts/compare.json",
+    log:
+        f"{RESULTS}/logs/compare.log",
+    params:
+        specification=specification_of_comparison,
+        study=STUDY_FILE,
+        root=results_root,
+    shell:
+        "rnn-atlas compare {params.study:q} --results {params.root:q} 2>&1 | tee {log:q}"

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from enum import IntEnum
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -28,7 +27,7 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.errors import TheoryError
-from rnn_atlas.status import Status
+from rnn_atlas.status import BranchKind, Status
 from rnn_atlas.theory.branches import Branch, System, branches
 from rnn_atlas.theory.onset import local_instability, onset
 from rnn_atlas.theory.power import autocovariance, power_spectrum
@@ -36,16 +35,6 @@ from rnn_atlas.theory.power import autocovariance, power_spectrum
 FLOPS_PER_POINT = 2e8
 """About 30 ms: a Newton solution, an exponent, and a share of the onsets."""
 WIDTH = 64
-
-
-class BranchKind(IntEnum):
-    """The kinds of states, as stored."""
-
-    NONE = 0
-    TRIVIAL = 1
-    STATIC = 2
-    DRIVEN = 3
-    CHAOTIC = 4
 
 
 class Theory(Stage):

@@ -1,0 +1,154 @@
+"""Measurement against theory: limits of large N, z-scores, their summary. Reads the published datasets, writes its own."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from rnn_atlas.atlas import Atlas, open_atlas
+from rnn_atlas.config import Study
+from rnn_atlas.contracts import Floats, Variable
+from rnn_atlas.errors import StoreError
+from rnn_atlas.extrapolation import Compare, limit
+from rnn_atlas.pipeline import COMPARE, comparison_specification, read_receipt, write_receipt
+from rnn_atlas.plan import aligned
+from rnn_atlas.provenance import versions
+from rnn_atlas.publish import Array, publish_arrays
+from rnn_atlas.status import BranchKind
+
+SOURCE = "least squares over sizes, weights N"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """z of one quantity over the points of a sweep that are away from the onset and vary: how many, mean with an error
+    that takes the realizations as independent and the points of one as not, spread, largest, and the fraction within 2.
+    """
+
+    sweep: str
+    quantity: str
+    points: int
+    mean: float
+    mean_error: float
+    spread: float
+    largest: float
+    within_two: float
+
+
+def compare(study: Study, results: Path) -> list[Summary]:
+    """Writes results/compare.zarr and its receipt, and returns the summaries."""
+    if study.compare is None:
+        raise StoreError(f"study {study.study!r} compares nothing with theory. Add `compare: {{}}` to it")
+    atlas = open_atlas(results)
+    missing = [stage for stage in study.stage_names if stage not in atlas.receipts]
+    if missing:
+        raise StoreError(f"a comparison needs all stages; {', '.join(missing)} has not been run. Run it first")
+    arrays: dict[str, list[Array]] = {}
+    summaries: list[Summary] = []
+    for sweep in study.sweeps:
+        arrays[sweep], found = _sweep(atlas, study.compare, sweep)
+        summaries += found
+    published = publish_arrays(study, COMPARE, results, arrays)
+    receipt = {
+        "stage": COMPARE,
+        "study": json.loads(study.model_dump_json(exclude_unset=True)),
+        "specification": comparison_specification(study),
+        "digest": published.digest,
+        "counts": published.counts,
+        "inputs": {stage: _digest_of(results, stage) for stage in study.stage_names},
+        "summary": [vars(summary) for summary in summaries],
+        "versions": versions(),
+    }
+    write_receipt(results, COMPARE, receipt)
+    return summaries
+
+
+def _digest_of(results: Path, stage: str) -> str:
+    receipt = read_receipt(results, stage)
+    return str(receipt["digest"]) if receipt else ""
+
+
+def _sweep(atlas: Atlas, options: Compare, sweep: str) -> tuple[list[Array], list[Summary]]:
+    """The arrays of one sweep over its axes without N, realization and initial condition, and the summary of each quantity."""
+    dataset = atlas[sweep]
+    arrays: list[Array] = []
+    summaries = []
+    for quantity in options.quantities:
+        theory = dataset[f"{quantity}_theory"].load()
+        measured, sizes = _measured(dataset[quantity].load(), theory.dims, atlas.study.axes(sweep)["N"])
+        found = limit(measured, sizes, options.form)
+        scale = np.where(found.error > 0, found.error, np.nan)
+        z = (found.value - theory.values) / scale
+        each = (found.each - theory.values) / scale
+        arrays += _arrays(quantity, dataset[quantity], theory.dims, found, z, measured, sizes)
+        kept = _compared(dataset, theory, options.margin) & np.isfinite(z)
+        summaries.append(_summary(sweep, quantity, z[kept], each[:, kept]))
+    return arrays, summaries
+
+
+def _measured(values: xr.DataArray, grid: Sequence[Any], sizes: Sequence[Any]) -> tuple[Floats, Floats]:
+    """Values (N, realization, *grid), averaged over initial conditions, and the sizes."""
+    if "initial" in values.dims:
+        values = values.mean("initial")
+    if "N" not in values.dims:
+        values = values.expand_dims(N=[sizes[0]])
+    return values.transpose("N", "realization", *grid).values, np.asarray(values.N.values, dtype=float)
+
+
+def _compared(dataset: xr.Dataset, theory: xr.DataArray, margin: float) -> Any:
+    """True where the state is not the trivial one, and the gain further than the margin from the onset."""
+    kept = dataset.branch_theory.transpose(*theory.dims).values != BranchKind.TRIVIAL
+    if "g_onset_theory" not in dataset:
+        return kept
+    ratio = (dataset.g / dataset.g_onset_theory).broadcast_like(theory).transpose(*theory.dims).values
+    return kept & ~(np.abs(ratio - 1.0) <= margin)
+
+
+def _arrays(
+    quantity: str, attributes: xr.DataArray, grid: Sequence[Any], found: Any, z: Floats, measured: Floats, sizes: Floats
+) -> list[Array]:
+    unit, name = attributes.attrs["units"], attributes.attrs["long_name"]
+    dims = [str(dim) for dim in grid]
+    count = measured.shape[1]
+    error = measured.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else np.full(measured[:, 0].shape, np.nan)
+
+    def variable(suffix: str, text: str, unit: str = unit) -> Variable:
+        return Variable(f"{quantity}_{suffix}", f"{name}: {text}", unit, SOURCE)
+
+    out = [
+        Array(variable("limit", "limit of large N"), dims, found.value),
+        Array(variable("limit_se", "standard error of the limit"), dims, found.error),
+        Array(variable("systematic", "shift of the limit under the other form of approach"), dims, found.systematic),
+        Array(variable("z", "(limit - theory) / standard error", "1"), dims, z),
+    ]
+    if sizes.size > 1:
+        out += [
+            Array(variable("average", "average over realizations"), ["N", *dims], measured.mean(axis=1)),
+            Array(variable("average_se", "standard error of that average"), ["N", *dims], error),
+        ]
+    return out
+
+
+def _summary(sweep: str, quantity: str, z: Floats, each: Floats) -> Summary:
+    """Z (points,), and each realization's own (R, points): their averages over points are independent of each other."""
+    if z.size == 0:
+        return Summary(sweep, quantity, 0, *[float("nan")] * 5)
+    by_realization = each.mean(axis=1)
+    error = float(by_realization.std(ddof=1) / np.sqrt(by_realization.size)) if by_realization.size > 1 else float("nan")
+    spread = float(z.std(ddof=1)) if z.size > 1 else float("nan")
+    return Summary(
+        sweep, quantity, int(z.size), float(z.mean()), error, spread, float(np.abs(z).max()), float(np.mean(np.abs(z) < 2))
+    )
+
+
+def table(summaries: list[Summary]) -> str:
+    """The summaries as text."""
+    rows: list[tuple[str, ...]] = [("sweep", "quantity", "points", "mean z", "s.e.", "spread", "largest |z|", "|z| < 2")]
+    for s in summaries:
+        numbers = (f"{s.mean:+.2f}", f"{s.mean_error:.2f}", f"{s.spread:.2f}", f"{s.largest:.1f}", f"{s.within_two:.0%}")
+        rows.append((s.sweep, s.quantity, str(s.points), *(numbers if s.points else ("",) * 5)))
+    return aligned(rows)
