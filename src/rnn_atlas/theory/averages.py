@@ -120,10 +120,33 @@ class Averages:
         """E f^2; away from mean 0 by the trapezoid rule, whose error falls exponentially with the distance of f's poles."""
         if self.is_linear or mean == 0 or variance == 0:
             return float(self.product(mean, variance, variance))
+        deviation = float(np.sqrt(variance))
+        z, weight = self._trapezoid(deviation)
+        return float(weight @ self.value(mean + deviation * z) ** 2)
+
+    def pair_product(self, mean: float, variance: float, means: Floats, variances: Floats, covariances: Floats) -> Floats:
+        """E f(x) f(y_s) (S,) of x ~ N(mean, variance) and y_s ~ N(means[s], variances[s]), Cov(x, y_s) = covariances[s].
+
+        Of mean 0: the arcsines of all pairs of terms. Else y_s is averaged given x, in closed form, and then x as in `square`.
+        """
+        if self.is_linear:
+            return np.asarray(self.gain**2 * (mean * means + covariances))
+        offset, w, r = self._terms
+        if mean == 0 and not np.any(means):
+            a = np.sqrt((variance + r)[:, None] * (variances[:, None] + r)[:, None, :])
+            return np.asarray(offset**2 + 2 / np.pi * np.arcsin(covariances[:, None, None] / a) @ w @ w)
         deviation = np.sqrt(variance)
+        slope = covariances / deviation if variance > 0 else np.zeros_like(covariances)
+        z, weight = self._trapezoid(max(deviation, float(np.max(np.abs(slope), initial=0.0))))
+        spread = np.sqrt(2 * (np.maximum(variances - slope**2, 0.0)[:, None] + r))
+        given = erf((means[:, None] + slope[:, None] * z)[..., None] / spread[:, None, :]) @ w + offset
+        return np.asarray(given @ (weight * self.value(mean + deviation * z)))
+
+    def _trapezoid(self, deviation: float) -> tuple[Floats, Floats]:
+        """Nodes and weights (n,) of averages over z ~ N(0, 1) of products of f at slopes in z up to `deviation`."""
         count = int(np.ceil(2 * _REACH / min(0.25, 0.2 / (abs(self.gain) * deviation + 1e-300))))
         z, spacing = np.linspace(-_REACH, _REACH, count + 1, retstep=True)
-        return float(spacing / np.sqrt(2 * np.pi) * np.sum(np.exp(-(z**2) / 2) * self.value(mean + deviation * z) ** 2))
+        return z, float(spacing) / np.sqrt(2 * np.pi) * np.exp(-(z**2) / 2)
 
     def value(self, x: Floats) -> Floats:
         """f(x)."""
