@@ -21,6 +21,7 @@ from packaging.utils import canonicalize_name
 
 from rnn_atlas.cli import _parser
 from rnn_atlas.config import Study, load_study
+from rnn_atlas.extrapolation import Compare
 from rnn_atlas.figures.kinds import KINDS, FigureOptions
 from rnn_atlas.registry import ENSEMBLES, MODELS, STAGES, known_parameters
 from rnn_atlas.template import schema_text
@@ -355,7 +356,11 @@ def documented(heading: str) -> dict[str, str]:
 def sections() -> dict[str, tuple[Any, Any]]:
     """Headings of config/README.md, the model of the keys below, and the model of those told elsewhere."""
     rooms = {"Model": MODELS, "Ensemble": ENSEMBLES, "Stage": STAGES, "Figure": KINDS}
-    out: dict[str, tuple[Any, Any]] = {"## The study": (Study, None), "## Figures": (FigureOptions, None)}
+    out: dict[str, tuple[Any, Any]] = {
+        "## The study": (Study, None),
+        "## Comparison": (Compare, None),
+        "## Figures": (FigureOptions, None),
+    }
     for word, table in rooms.items():
         for name, entry in table.items():
             out[f"### {word} `{name}`"] = (entry.Options, FigureOptions if word == "Figure" else None)

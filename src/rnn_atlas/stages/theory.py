@@ -31,6 +31,7 @@ from rnn_atlas.status import BranchKind, Status
 from rnn_atlas.theory.branches import Branch, System, branches
 from rnn_atlas.theory.onset import local_instability, onset
 from rnn_atlas.theory.power import autocovariance, power_spectrum
+from rnn_atlas.theory.transient import transient
 
 FLOPS_PER_POINT = 2e8
 """About 30 ms: a Newton solution, an exponent, and a share of the onsets."""
@@ -51,6 +52,9 @@ class Theory(Stage):
         lags: int = Field(101, ge=2, description="Number of lags of Delta(t).")
         lag_step: float = Field(1.0, gt=0, description="Their distance, in steps (map; a whole number) or tau (flow).")
         frequencies: int = Field(201, ge=2, description="Frequencies of the power spectrum, from 0 to 1 / (2 lag_step).")
+        transient: int = Field(
+            0, ge=0, le=200, description="Steps of the two-time theory from u(0) ~ N(0, 1), of the map; 0: none."
+        )
         onset: bool = Field(True, description="Tell the gains of onset and local instability at the other parameters.")
 
     @staticmethod
@@ -61,12 +65,14 @@ class Theory(Stage):
             law = context.ensemble.law(context.ensemble_options, dict(zip(names, values, strict=True)))
             if isinstance(law, Refusal):
                 return f"mean-field theory does not apply: {law.reason}. Remove `theory` from stages, or change the parameter"
+            if context.options.transient and (context.model.time_unit != "step" or law.structure is not None):
+                return "the transient theory is that of the map without structure; got another. Write theory.transient: 0"
         return None
 
     @staticmethod
     def variables(context: Context) -> tuple[Variable, ...]:
         """The attracting state and the lines of the phase diagram."""
-        return _variables(context.model.state_symbol, context.model.time_unit, context.options.onset)
+        return _variables(context.model.state_symbol, context.model.time_unit, context.options)
 
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
@@ -86,7 +92,10 @@ class Theory(Stage):
         status = np.array([row.pop("status") for row in rows], np.int8)
         values = {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
         lags, frequencies = axes_behind_the_grid(context)
-        return TileResult(status, values, {"theory_lag": lags, "theory_frequency": frequencies})
+        time = np.arange(context.options.transient + 1)
+        behind = {"theory_lag": lags, "theory_frequency": frequencies}
+        behind |= {"transient_time": time, "transient_time_later": time} if context.options.transient else {}
+        return TileResult(status, values, behind)
 
 
 def axes_behind_the_grid(context: Context) -> tuple[Floats, Floats]:
@@ -110,6 +119,8 @@ def _point(parameters: dict[str, Number], context: Context) -> dict[str, Any]:
     step = context.model.step_length(context.model_options) if system.leak is not None else 1.0
     values = _of_branch(found[0], system, step, context) if found else _nothing(context)
     values["n_stable_theory"] = np.int16(sum(branch.is_stable for branch in found))
+    if context.options.transient:
+        values |= _transient(system, context.options.transient)
     if context.options.onset:
         values |= _lines(parameters, context)
     return values
@@ -129,6 +140,15 @@ def _of_branch(branch: Branch, system: System, step: float, context: Context) ->
         "branch_theory": np.int8(BranchKind[branch.kind.upper()]),
         "autocorrelation_theory": autocovariance(branch, lags, step, is_map=is_map),
         "power_spectrum_theory": power_spectrum(branch, frequencies, step, is_map=is_map),
+    }
+
+
+def _transient(system: System, steps: int) -> dict[str, Any]:
+    found = transient(system, steps)
+    return {
+        "transient_mean_theory": found.mean,
+        "transient_variance_theory": found.variance,
+        "transient_covariance_theory": found.covariance,
     }
 
 
@@ -181,7 +201,7 @@ def _or_nan(line: Callable[[Callable[[float], System], Floats], float], at: Call
         return float("nan")
 
 
-def _variables(x: str, unit: str, with_lines: bool) -> tuple[Variable, ...]:
+def _variables(x: str, unit: str, options: Any) -> tuple[Variable, ...]:
     dmft, exponent = "Sompolinsky, Crisanti & Sommers 1988; Cessac 1995", "Molgedey et al. 1992; Clark 2026"
     flags = tuple((int(kind), kind.name.lower()) for kind in BranchKind)
     state = (
@@ -202,4 +222,11 @@ def _variables(x: str, unit: str, with_lines: bool) -> tuple[Variable, ...]:
         Variable("g_local_theory", "gain at local instability", "1", "Schuecker, Goedeke & Helias 2018"),
         Variable("g_contraction_theory", "gain below which the dynamics contracts in the 2-norm, large N", "1", "Cessac 1995"),
     )
-    return state + (lines if with_lines else ())
+    time = ("transient_time",)
+    early = (
+        Variable("transient_mean_theory", f"mean of {x}, mean-field theory", "1", dmft, time),
+        Variable("transient_variance_theory", f"variance of {x}, mean-field theory", "1", dmft, time),
+        Variable("transient_covariance_theory", f"Delta(t, s) of {x}, mean-field theory", "1", dmft,
+                 ("transient_time", "transient_time_later")),
+    )  # fmt: skip
+    return state + (lines if options.onset else ()) + (early if options.transient else ())

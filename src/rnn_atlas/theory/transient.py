@@ -21,6 +21,8 @@ from scipy.signal import lfilter
 
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.theory.averages import Averages, Floats
+from rnn_atlas.theory.branches import System
+from rnn_atlas.theory.law import Law
 from rnn_atlas.theory.mean_field import snt_system
 
 
@@ -51,16 +53,24 @@ def snt_transient(
 
     Parameters as of `mean_field.snt`. u(0) is independent of J and theta. Cost grows as T^2; 50 steps take well below 1 s.
     """
-    system = snt_system(g, gamma, sigma, theta_bar, sigma_theta, J_mean, J_std, transfer)
+    law = Law(J_std, J_mean)
+    system = snt_system(g, gamma, sigma, theta_bar, sigma_theta, law=law, transfer=transfer)
+    return transient(system, T, initial_mean, initial_variance)
+
+
+def transient(system: System, T: int, initial_mean: float = 0.0, initial_variance: float = 1.0) -> Transient:
+    """The same of any map of one population without structure but a mean coupling."""
+    s, f, gamma = system.structure, system.averages, system.leak
+    if gamma is None or s.deviation_left != 0 or s.covariance != 0:
+        raise TheoryError("the transient theory is that of a map without structure; got another system")
     if T < 0 or int(T) != T:
         raise TheoryError(f"T must be a number of steps, 0 or more; got {T}. Change it")
     if initial_variance < 0:
         raise TheoryError(f"initial_variance must be at least 0; got {initial_variance:g}. Change it")
-    f = system.averages
     mu, Delta = np.zeros(T + 1), np.zeros((T + 1, T + 1))
     mu[0], Delta[0, 0] = initial_mean, initial_variance
     for t in range(T):
-        mu[t + 1] = gamma * mu[t] + J_mean * f.mean(mu[t], Delta[t, t]) - theta_bar
+        mu[t + 1] = gamma * mu[t] + s.mean_left * s.mean_right * f.mean(mu[t], Delta[t, t]) + system.mean_input
         K = system.strength * _products(f, mu, Delta, t) + system.static
         K[t] += system.noise
         A = lfilter([1.0], [1.0, -gamma], K)  # A(s + 1, t) = sum_k gamma^{s - k} K(k, t), s = 0 .. t
