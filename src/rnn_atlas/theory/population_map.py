@@ -202,7 +202,7 @@ def _newton(equation: PopulationEquation, mean: Floats, guess: Floats) -> tuple[
     """Mean and Delta (L + 1, P) of zero residual, or None. Mean and Delta(0), on which all depends, border a banded system."""
     P, gamma = equation.count, _leak(equation)
     Delta: Floats = guess.copy()
-    for _ in range(40):
+    for _ in range(16):
         y = np.concatenate([mean, Delta[0]])
         here, border = _residual(equation, y, Delta), _border(equation, mean, Delta[0])
         if here is None or border is None:

@@ -1,16 +1,16 @@
-"""Mean-field theory of the SNT map with several populations: all states found, and where the trivial one loses stability.
+"""Mean-field theory of several populations: states of the SNT map, static states of the flow, onset of the trivial point.
 
 With a the postsynaptic population and N_b the size of the presynaptic, E J_ij = means[a, b] / N_b and
 Var J_ij = deviations[a, b]^2 / N_b. All populations share transfer function, gain and leak.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rnn_atlas.errors import TheoryError
-from rnn_atlas.theory.averages import Floats
+from rnn_atlas.theory.averages import Averages, Floats
 from rnn_atlas.theory.mean_field import snt_system
 from rnn_atlas.theory.population_equation import PopulationEquation, jacobian, moments, perron_root
 from rnn_atlas.theory.population_map import Fluctuation, map_exponent, map_fluctuations
@@ -22,8 +22,9 @@ _OUTSIDE = 1 + 1e-6
 class PopulationState:
     """One stationary state of P populations. kind: trivial, static, driven (noise, not chaotic), chaotic.
 
-    mean, variance, variance_static   (P,) of u over the neurons of a population and time; variance of the time averages
-    lambda_max                        largest Lyapunov exponent per step; conditional under noise; nan if not converged
+    mean, variance, variance_static   (P,) of u (map) or x (flow) over neurons and time; variance of the time averages
+    lambda_max                        largest Lyapunov exponent, per step or per tau; conditional under noise, nan unless
+                                      converged
     gain_radius                       root of the Perron root of [deviations^2 E f'^2]: radius of the Jacobian's bulk
     is_stable                         whether the state attracts. Of a fluctuating state: whether means and variances return
                                       to it, decided without leak and without mean couplings; None: not decided
@@ -93,10 +94,38 @@ def snt_populations(
     return tuple(sorted(states, key=lambda s: (rank[s.is_stable], -float(s.variance.sum()))))
 
 
+def flow_populations(
+    g: float,
+    *,
+    means: ArrayLike,
+    deviations: ArrayLike,
+    fractions: ArrayLike | None = None,
+    D: ArrayLike = 0.0,
+    transfer: str = "tanh",
+) -> tuple[PopulationState, ...]:
+    """Static states of x' = -x + g J f(x) + eta for large populations, Var eta_i = D_a quenched; exponents per tau.
+
+    Arguments as of `snt_populations`. TheoryError where no static state found is stable: the flow then fluctuates, and unlike
+    that of one population its Delta_a(t) conserves no energy; that is not solved here. Nor is white noise.
+    SOURCE: Aljadeff, Stern & Sharpee 2015; Kadmon & Sompolinsky 2015.
+    """
+    spread = np.sqrt(np.maximum(np.asarray(D, dtype=float), 0.0))
+    e = _equation(g, 0.0, 0.0, means, deviations, 0.0, spread, transfer)
+    if np.any(np.asarray(D, dtype=float) < 0):
+        raise TheoryError("D must be at least 0. Change it")
+    f = Averages(transfer, 1.0)
+    e = replace(e, averages=f, leak=None, means=g * e.means, variances=g**2 * e.variances)
+    share = _fractions(fractions, e.count)
+    states = [_static_state(e, mean, variance, share) for mean, variance in moments(e, static=True)]
+    if not any(state.is_stable for state in states):
+        raise TheoryError("no static state of the flow was found stable: it fluctuates. That is solved for one population only")
+    return tuple(sorted(states, key=lambda s: (not s.is_stable, -float(s.variance.sum()))))
+
+
 def onset_gain(deviations: ArrayLike, gamma: float = 0.0, slope: float = 1.0) -> float:
     """The g at which the bulk of the trivial point's Jacobian reaches 1: gamma + g slope sqrt(Perron root of deviations^2) = 1.
 
-    `slope` is f'(0). ASSUME no outlier of the mean couplings comes first; see `trivial_outlier`.
+    Of the flow: gamma = 0. `slope` is f'(0). ASSUME no outlier of the mean couplings comes first; see `trivial_outlier`.
     SOURCE: Aljadeff, Stern & Sharpee 2015.
     """
     root = perron_root(_square(deviations, "deviations") ** 2)
@@ -151,8 +180,11 @@ def _static_state(e: PopulationEquation, mean: Floats, variance: Floats, share: 
     leak = 1 - e.decay
     outlier = static_outliers(e, mean, variance)
     outside = outlier[np.abs(outlier) > radius * _OUTSIDE]
-    growth = max(leak + radius, float(np.max(np.abs(leak + outside), initial=0.0)))
-    exponent = float(np.log(growth)) if growth > 0 else -np.inf
+    if e.leak is None:
+        exponent = max(radius, float(np.max(outside.real, initial=-np.inf))) - 1.0
+    else:
+        growth = max(leak + radius, float(np.max(np.abs(leak + outside), initial=0.0)))
+        exponent = float(np.log(growth)) if growth > 0 else -np.inf
     kind = "trivial" if not np.any(variance) and not np.any(mean) else "static"
     return PopulationState(kind, mean, variance, variance, exponent, radius, exponent < 0, share)
 
