@@ -11,6 +11,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUM
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from inspect import getdoc
 from pathlib import Path
 from typing import Any
 
@@ -247,8 +248,8 @@ PARTS: tuple[Callable[[], Iterator[Row]], ...] = (
 
 def section(part: Callable[[], Iterator[Row]]) -> tuple[str, int]:
     """One part's section of docs/validation.md, printed while it is made, and how many of its claims do not hold."""
-    print(f"\n{part.__doc__}", flush=True)
-    lines = [f"## {title(part)}", "", str(part.__doc__), "", "| claim | found | bar | holds |", "|---|---|---|---|"]
+    print(f"\n{getdoc(part)}", flush=True)
+    lines = [f"## {title(part)}", "", str(getdoc(part)), "", "| claim | found | bar | holds |", "|---|---|---|---|"]
     failed = 0
     for row in part():
         failed += not row.holds
