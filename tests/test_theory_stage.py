@@ -11,6 +11,7 @@ from rnn_atlas.contracts import Context, NetworkIdentity, Number, Section, Tile
 from rnn_atlas.errors import StudyError
 from rnn_atlas.networks.gaussian import Gaussian
 from rnn_atlas.networks.gaussian_low_rank import GaussianLowRank
+from rnn_atlas.networks.populations import Populations
 from rnn_atlas.registry import ENSEMBLES, MODELS
 from rnn_atlas.stages.theory import Theory
 from rnn_atlas.status import BranchKind, Status
@@ -154,12 +155,15 @@ def test_the_stage_is_refused_where_the_theory_does_not_apply(
 
 def test_every_ensemble_says_what_its_limit_is_or_why_it_has_none() -> None:
     values = {"J_mean": 0.0, "J_std": 1.5, "tau": 0.0, "alpha": 2.0, "K": 200, "rank": 0}
-    options = {"gaussian_low_rank": low_rank((2.0,), (1.0,))}
+    blocks = Populations.Options(fractions=(0.5, 0.5), means=((1.0, 0.0), (0.0, 0.0)), deviations=((1.0, 1.0), (1.0, 1.0)))
+    options = {"gaussian_low_rank": low_rank((2.0,), (1.0,)), "populations": blocks}
     for name, ensemble in ENSEMBLES.items():
         law = ensemble.law(options.get(name), values)
         if name in {"gaussian", "gaussian_low_rank", "correlated", "heavy_tailed", "sparse", "orthogonal"}:
             assert getattr(law, "deviation", None) == 1.5, name
-        elif name != "populations":
+        elif name == "populations":
+            assert getattr(law, "deviations", None) == blocks.deviations
+        else:
             assert getattr(law, "reason", ""), name
 
 
@@ -215,3 +219,19 @@ def test_the_calculator_says_what_it_cannot_answer(
 ) -> None:
     assert main(["theory", *arguments]) == 2
     assert fragment in capsys.readouterr().err
+
+
+def test_several_populations_stand_in_the_store_as_averages_over_all_neurons() -> None:
+    """Two populations with the same statistics are one; two with different ones have a static part between their means."""
+    equal = Populations.Options(fractions=(0.3, 0.7), means=((0.0, 0.0), (0.0, 0.0)), deviations=((0.6, 0.8), (0.6, 0.8)))
+    point = {"g": 2.0, "gamma": 0.3, "sigma": 0.2}
+    found = Theory.compute(tile(point), context("snt", Populations, equal), None).values
+    expected = snt(2.0, 0.3, 0.2)[0]
+    for name in ("mean", "variance", "variance_static", "lambda_max"):
+        assert found[f"{name}_theory"][0] == pytest.approx(getattr(expected, name), rel=1e-8, abs=1e-12)
+    np.testing.assert_allclose(found["autocorrelation_theory"][0][:5], expected.autocorrelation[:5], rtol=1e-7)
+    apart = Populations.Options(fractions=(0.5, 0.5), means=((3.0, 0.0), (0.0, 0.0)), deviations=((0.0, 0.0), (0.0, 0.0)))
+    found = Theory.compute(tile({"g": 1.0}), context("snt", Populations, apart), None).values
+    u = 2.984704585  # u = 3 tanh(u)
+    assert abs(found["mean_theory"][0]) == pytest.approx(u / 2, rel=1e-8)
+    assert found["variance_static_theory"][0] == pytest.approx(u**2 / 4, rel=1e-8)
