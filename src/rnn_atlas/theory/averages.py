@@ -139,7 +139,7 @@ class Averages:
         c = np.asarray(covariance, dtype=float)
         if self.is_linear:
             return np.asarray(self.gain**2 * (mean**2 + c))
-        if c.size > (_FEW if mean != 0 else _MANY):
+        if c.size > (_FEW if mean != 0 else _MANY) or (mean != 0 and np.min(c) < 0):  # where `_arc` may be too coarse
             return self._interpolated_product(mean, variance, c)
         weight, angle, _ = self._angles(variance, c)
         if mean == 0:
@@ -147,10 +147,11 @@ class Averages:
         return np.asarray(self.mean(mean, variance) ** 2 + 2 / np.pi * (self._arc(mean, variance, np.zeros(1), angle) @ weight))
 
     def _interpolated_product(self, mean: float, variance: float, c: Floats) -> Floats:
-        """`product` for many covariances: E f^2 less the integral of its derivative, dc = -2 variance w dw."""
-        top = _top(variance, c)
-        series = chebyshev.chebmul(_slope_series(self, mean, variance, top), [1.0, 1.0])
-        integral = chebyshev.chebint(series, lbnd=-1) * variance * top**2 / 2
+        """`product` for many covariances c = variance cos t: E f^2 less the integral of its derivative."""
+        top = _top(c)
+        sine = _chebinterpolate(lambda x: np.sin(top * (x + 1) / 2), _DEGREES[0])
+        series = chebyshev.chebmul(_slope_series(self, mean, variance, top), sine)
+        integral = chebyshev.chebint(series, lbnd=-1) * variance * top / 2
         return np.asarray(self.square(mean, variance) - chebyshev.chebval(_abscissa(variance, c, top), integral))
 
     def slope_product(self, mean: float, variance: float, covariance: ArrayLike) -> Floats:
@@ -159,7 +160,7 @@ class Averages:
         if self.is_linear:
             return np.full(c.shape, self.gain**2)
         if c.size > _MANY:
-            top = _top(variance, c)
+            top = _top(c)
             return np.asarray(chebyshev.chebval(_abscissa(variance, c, top), _slope_series(self, mean, variance, top)))
         return self.direct_slope_product(mean, variance, c)
 
@@ -173,7 +174,10 @@ class Averages:
         return np.asarray(density @ weight)
 
     def product_integral(self, mean: float, variance: float, low: float, high: float) -> float:
-        """Integral of E f(x) f(y) over the covariance from `low` to `high`; of the primitives' covariance, by Price."""
+        """Integral of E f(x) f(y) over the covariance from `low` to `high`; of the primitives' covariance, by Price.
+
+        ASSUME `low` is not next to -variance where f is steep and the mean is not 0: `_arc` is too coarse there.
+        """
         ends = np.array([low, high])
         if self.is_linear:
             return float(np.diff(self.gain**2 * (mean**2 * ends + ends**2 / 2))[0])
@@ -209,26 +213,26 @@ class Averages:
         return np.asarray(half * np.tensordot(weight, value * sine if moment else value, 1))
 
 
-def _top(variance: float, c: Floats) -> float:
-    """The largest w = sqrt(1 - c / variance): 1 for positive covariances, sqrt 2 for any."""
-    return 1.0 if np.min(c) >= 0 else float(np.sqrt(2.0))
+def _top(c: Floats) -> float:
+    """The largest t = arccos(c / variance): pi / 2 for positive covariances, pi for any."""
+    return float(np.pi / 2 if np.min(c) >= 0 else np.pi)
 
 
 def _abscissa(variance: float, c: Floats, top: float) -> Floats:
-    """W on [0, top] as the argument of a Chebyshev series."""
-    return np.asarray(2 * np.sqrt(np.maximum(1 - c / variance, 0.0)) / top - 1)
+    """The angle t = arccos(c / variance) on [0, top] as the argument of a Chebyshev series."""
+    return np.asarray(4 * np.arcsin(np.sqrt(np.clip(0.5 - c / (2 * variance), 0.0, 1.0))) / top - 1)
 
 
 @lru_cache(maxsize=4)
 def _slope_series(averages: Averages, mean: float, variance: float, top: float) -> Floats:
-    """E f'(x) f'(y) as a Chebyshev series of w = sqrt(1 - c / variance) on [0, top].
+    """E f'(x) f'(y) as a Chebyshev series of t = arccos(c / variance) on [0, top].
 
-    In w the averages of steep functions are smooth also next to c = variance.
+    In t the averages of steep functions are smooth also next to c = variance and c = -variance.
     """
     largest = float(averages.direct_slope_product(mean, variance, np.array(variance)))
 
-    def value(t: Floats) -> Floats:
-        return averages.direct_slope_product(mean, variance, variance * (1 - (top * (t + 1) / 2) ** 2))
+    def value(x: Floats) -> Floats:
+        return averages.direct_slope_product(mean, variance, variance * np.cos(top * (x + 1) / 2))
 
     for degree in _DEGREES:
         series: Floats = _chebinterpolate(value, degree)
