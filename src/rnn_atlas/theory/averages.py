@@ -168,8 +168,9 @@ class Averages:
 
     def _of_series(self, which: int, mean: float, variance: float, c: Floats) -> Floats:
         """One of the three `_series`, at these covariances."""
-        top = 1.0 if np.min(c) >= 0 else float(np.sqrt(2.0))
-        abscissa = 2 * np.sqrt(np.maximum(1 - c / variance, 0.0)) / top - 1
+        top = float(np.pi / 2 if np.min(c) >= 0 else np.pi)
+        angle = 2 * np.arcsin(np.sqrt(np.clip(0.5 - c / (2 * variance), 0.0, 1.0)))  # arccos(c / variance)
+        abscissa = 2 * angle / top - 1
         return np.asarray(chebyshev.chebval(abscissa, _series(self, mean, variance, top)[which]))
 
     def slope_product(self, mean: float, variance: float, covariance: ArrayLike) -> Floats:
@@ -191,7 +192,10 @@ class Averages:
         return np.asarray(density @ weight)
 
     def product_integral(self, mean: float, variance: float, low: float, high: float) -> float:
-        """Integral of E f(x) f(y) over the covariance from `low` to `high`; of the primitives' covariance, by Price."""
+        """Integral of E f(x) f(y) over the covariance from `low` to `high`; of the primitives' covariance, by Price.
+
+        NOTE: next to -variance, where f is steep and the mean is not 0, it is precise to 1e-6 only.
+        """
         ends = np.array([low, high])
         if self.is_linear:
             return float(np.diff(self.gain**2 * (mean**2 * ends + ends**2 / 2))[0])
@@ -215,18 +219,19 @@ class Averages:
 
 @lru_cache(maxsize=8)
 def _series(averages: Averages, mean: float, variance: float, top: float) -> tuple[Floats, Floats, Floats]:
-    """Chebyshev series in w = sqrt(1 - c / variance) on [0, top]: of E f'(x) f'(y), of E f(x) f(y), of its integral from c on.
+    """Chebyshev series in t = arccos(c / variance) on [0, top]: of E f'(x) f'(y), of E f(x) f(y), of its integral from c on.
 
-    The first from its closed form, the others as its integrals, dc = -2 variance w dw. In w the averages of steep functions
-    are smooth also next to c = variance.
+    The first from its closed form, the others as its integrals, dc = -variance sin t dt. In t the averages of steep
+    functions are smooth also next to c = variance and c = -variance.
     """
     largest = float(averages.direct_slope_product(mean, variance, np.array(variance)))
+    sine: Floats = _chebinterpolate(lambda x: np.sin(top * (x + 1) / 2), _DEGREES[0])
 
-    def value(t: Floats) -> Floats:
-        return averages.direct_slope_product(mean, variance, variance * (1 - (top * (t + 1) / 2) ** 2))
+    def value(x: Floats) -> Floats:
+        return averages.direct_slope_product(mean, variance, variance * np.cos(top * (x + 1) / 2))
 
     def integral(series: Floats) -> Floats:
-        return np.asarray(variance * top**2 / 2 * chebyshev.chebint(chebyshev.chebmul(series, [1.0, 1.0]), lbnd=-1))
+        return np.asarray(variance * top / 2 * chebyshev.chebint(chebyshev.chebmul(series, sine), lbnd=-1))
 
     for degree in _DEGREES:
         slope: Floats = _chebinterpolate(value, degree)

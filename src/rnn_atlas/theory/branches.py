@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import brentq
+from numpy.typing import NDArray
+from scipy.optimize import brentq, minimize_scalar
 
 from rnn_atlas.theory.averages import Averages, Floats
 from rnn_atlas.theory.equation import Equation, Profile
@@ -19,6 +20,10 @@ from rnn_atlas.theory.map_state import map_exponent, map_profile
 
 _SCAN = 14
 _ROOT = 1e-12
+_JUMP = 1e-6
+"""What is left at a root, relative to the range of kappa: where the state ends, it changes sign by a jump."""
+_FIRST, _SECOND = np.array([1, -8, 0, 8, -1]) / 12, np.array([-1, 16, -30, 16, -1]) / 12
+"""Weights of the first and second derivative on five equidistant nodes."""
 
 
 @dataclass(frozen=True)
@@ -140,21 +145,49 @@ def _roots(system: System, variance: Callable[[float], float | None]) -> list[fl
     if grid.size == 1:
         return [0.0] if variance(0.0) is not None else []
     values = np.array([excess(kappa) for kappa in grid])
+    for dip in _dips(excess, grid, values):
+        place = int(np.searchsorted(grid, dip))
+        grid, values = np.insert(grid, place, dip), np.insert(values, place, excess(dip))
     roots = [0.0] if system.is_symmetric and variance(0.0) is not None else []
     for i in range(grid.size - 1):
         first, second = values[i], values[i + 1]
         if first == 0 and grid[i] != 0:
             roots.append(float(grid[i]))
         elif first * second < 0 and not (system.is_symmetric and grid[i] == 0):
-            roots.append(float(brentq(excess, grid[i], grid[i + 1], xtol=_ROOT, rtol=1e-13)))
+            root = float(brentq(excess, grid[i], grid[i + 1], xtol=_ROOT, rtol=1e-13))
+            if abs(excess(root)) < _JUMP * grid[-1]:
+                roots.append(root)
     return roots
+
+
+def _dips(excess: Callable[[float], float], grid: Floats, values: Floats) -> list[float]:
+    """Points where excess has another sign than on the grid on both sides: between them two roots hide, as next to a fold."""
+    found = []
+    for i in range(grid.size):
+        low, high = max(i - 1, 0), min(i + 1, grid.size - 1)
+        sign = float(np.sign(values[i]))
+        around = values[low : high + 1] * sign
+        if np.all(around > 0) and np.all(around >= abs(values[i])):
+
+            def rest(kappa: float, sign: float = sign) -> float:
+                return sign * excess(kappa)
+
+            reach = (grid[low], grid[high])
+            dip = minimize_scalar(rest, bounds=reach, method="bounded", options={"xatol": 1e-8 * grid[-1]})
+            if dip.fun < 0:
+                found.append(float(dip.x))
+    return found
 
 
 def _static_branch(system: System, kappa: float, variance: float) -> Branch:
     e = system.equation(kappa)
     radius = float(np.sqrt(e.feedback(variance, variance)))
-    growth = max(radius, _outlier(system, kappa, variance, radius))
-    exponent = growth - 1.0 if e.leak is None else float(np.log(e.leak + growth)) if e.leak + growth > 0 else -np.inf
+    outside = _outliers(system, kappa, variance, radius)
+    if e.leak is None:
+        exponent = max([radius, *outside.real]) - 1.0
+    else:
+        growth = max([e.leak + radius, *np.abs(e.leak + outside)])
+        exponent = float(np.log(growth)) if growth > 0 else -np.inf
     kind = "trivial" if variance == 0 else "static"
     return Branch(kind, e.mean, variance, variance, kappa, exponent, radius, is_stable=exponent < 0)
 
@@ -176,7 +209,7 @@ def _moving_branch(system: System, kappa: float) -> Branch | None:
 
 
 def _kappa_returns(system: System, kappa: float) -> bool:
-    """Whether a slightly larger kappa gives back less than itself."""
+    """Whether kappa, slightly displaced, returns: it is given back with a factor below 1, and in the map does not overshoot."""
     s = system.structure
     if s.overlap == 0 and s.mean_right == 0:
         return True
@@ -184,26 +217,27 @@ def _kappa_returns(system: System, kappa: float) -> bool:
     variance = _moving_variance(system.equation(kappa + step))
     if variance is None:
         return False
-    return system.answer(kappa + step, variance) - (kappa + step) < 0
+    factor = (system.answer(kappa + step, variance) - kappa) / step
+    return factor < 1 and (system.leak is None or system.leak + (1 - system.leak) * factor > -1)
 
 
-def _outlier(system: System, kappa: float, variance: float, radius: float) -> float:
-    """The Jacobian's rightmost eigenvalue outside its bulk at a static state, less the leak (or + 1); -inf if there is none.
+def _outliers(system: System, kappa: float, variance: float, radius: float) -> NDArray[np.complex128]:
+    """The Jacobian's eigenvalues outside its bulk at a static state, less the leak (or + 1).
 
     A perturbation dx enters through its mean a, and its covariances b with n and c with x, all Gaussian:
     dkappa = E n f' dx, L a = <m> dkappa, L b = cov(m, n) dkappa, and L c = (A E f f' dx + var(m) kappa dkappa) / decay.
     """
     e, s, f = system.equation(kappa), system.structure, system.averages
     mean, along = e.mean, s.covariance * kappa / e.decay
-    h = 1e-5 * max(1.0, np.sqrt(variance))
+    h = 1e-3 * np.sqrt(variance + 1 / max(abs(f.gain), 1e-3) ** 2)  # where E f is smooth; four steps, to 4th order
+    nodes = mean + h * np.array([-2, -1, 0, 1, 2])
     slope, curvature = f.slope(mean, variance), f.curvature(mean, variance)
-    third = (f.curvature(mean + h, variance) - f.curvature(mean - h, variance)) / (2 * h)
-    up, here, down = f.square(mean + h, variance), f.square(mean, variance), f.square(mean - h, variance)
+    third = _FIRST @ [f.curvature(m, variance) for m in nodes] / h
     dkappa = np.array([s.mean_right * slope + along * curvature, slope, s.mean_right * curvature + along * third])
     rows = np.outer([s.mean_left, s.covariance, s.deviation_left**2 * kappa / e.decay], dkappa)
     if variance > 0:
-        rows[2, 0] += e.strength * (up - down) / (4 * h) / e.decay
-        rows[2, 2] += e.strength * (up - 2 * here + down) / (2 * h**2) / e.decay
-    eigenvalue = np.linalg.eigvals(rows)
-    outside = eigenvalue[np.abs(eigenvalue) > radius * (1 + 1e-6)]
-    return float(outside.real.max()) if outside.size else -np.inf
+        squares = [f.square(m, variance) for m in nodes]
+        rows[2, 0] += e.strength * (_FIRST @ squares) / (2 * h) / e.decay
+        rows[2, 2] += e.strength * (_SECOND @ squares) / (2 * h**2) / e.decay
+    eigenvalue = np.linalg.eigvals(rows).astype(complex)
+    return np.asarray(eigenvalue[np.abs(eigenvalue) > radius * (1 + 1e-6)])

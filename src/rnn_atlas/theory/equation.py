@@ -106,7 +106,7 @@ class Equation:
             return []
 
         def excess(v: float) -> float:
-            return float(self.drive(v, v)) - self.decay**2 * v
+            return self.strength * self.averages.square(self.mean, v) + self.static - self.decay**2 * v
 
         trivial = [0.0] if excess(0.0) == 0 else []
         top = self.largest_variance

@@ -17,7 +17,9 @@ from rnn_atlas.theory.equation import Equation, Profile
 
 _NODES = 16
 _STATIC = 1e-7
-"""A state that moves less than this, relative to its variance, is taken for static."""
+"""A state that moves less than this, relative to its variance, is static without noise and else linear about c."""
+_ROUNDING = 1e-5
+"""Newton's steps, relative to Delta_0 - c, that no longer fall are rounding if they are less than this."""
 _PANEL, _PANELS = 2.0, 10
 """The window is 20 decay lengths: what is left of Delta - c beyond is linear to 1e-17."""
 
@@ -32,14 +34,16 @@ def flow_variance(equation: Equation) -> tuple[float, float] | None:
         return _energy(equation, variance, static)
 
     top = equation.largest_variance * 1.001
-    bottom = 1e-9 * top
+    bottom = min(1e-9 * top, equation.noise / 2 or np.inf)  # a neuron alone has the variance `noise`
     if not np.isfinite(top) or not excess(bottom) < 0 < excess(top):
         return None
     variance = float(brentq(excess, bottom, top, rtol=1e-15, xtol=1e-300, maxiter=1000))
     static = equation.static_part(variance)
+    if static is None and equation.noise > 0:
+        static = variance  # what moves is lost in rounding
     if static is None or abs(_energy(equation, variance, static)) > 1e-9 * variance**2:
         return None
-    if variance - static < _STATIC * variance or equation.feedback(variance, static) >= 1:
+    if (equation.noise == 0 and variance - static < _STATIC * variance) or equation.feedback(variance, static) >= 1:
         return None
     return variance, static
 
@@ -60,10 +64,14 @@ def flow_profile(equation: Equation) -> Profile | None:
     variance, static = found
     grid = _grid(equation, variance, static)
     distance = variance - static
+    if distance < _STATIC * variance:
+        return Profile(
+            grid.nodes, static + equation.noise / grid.rate * np.exp(-grid.rate * grid.nodes), static, converged=True
+        )
     # NOTE: slope and value at 0 are prescribed together, weighted so that -Delta', which solves the linear problem, meets
     # no such condition: the slope alone leaves it free at the onset of chaos, the value alone without noise.
     robin = grid.rate if variance < equation.drive(variance, variance) else -grid.rate
-    D = _orbit(equation, variance, static, grid)
+    D, before = _orbit(equation, variance, static, grid), np.inf
     for _ in range(50):
         curvature = D + static - equation.drive(variance, static + D)
         system, residual = grid.system(1.0 - equation.feedback(variance, static + D), grid.rate), grid.second @ D - curvature
@@ -72,8 +80,12 @@ def flow_profile(equation: Equation) -> Profile | None:
         residual[0] += equation.noise - robin * distance
         step = _solve(system, -residual)
         D = np.clip(D + step, -0.1 * distance, distance)
-        if np.max(np.abs(step)) < 1e-9 * distance:
-            return Profile(grid.nodes, static + D, static, converged=bool(abs(D[0] - distance) < 1e-7 * distance))
+        size = float(np.max(np.abs(step))) / distance
+        if size < 1e-9 or before / 4 < size < _ROUNDING:
+            # both ends agree up to the rounding of the energy, which two nearly equal potentials leave
+            allowed = 1e-7 + 1e-15 * (variance / (grid.rate * distance)) ** 2
+            return Profile(grid.nodes, static + D, static, converged=bool(abs(D[0] - distance) < min(allowed, 0.01) * distance))
+        before = size
     return Profile(grid.nodes, static + D, static, converged=False)
 
 
@@ -84,7 +96,9 @@ def _orbit(equation: Equation, variance: float, static: float, grid: "_Grid") ->
     D = distance * (1 - q**2)
     force = D + static - equation.drive(variance, static + D)
     share = (force[1:] + force[:-1]) / 2 * (D[:-1] - D[1:])
-    speed = np.sqrt(2 * np.maximum(np.cumsum(share[::-1])[::-1], 1e-300))
+    energy = np.cumsum(share[::-1])[::-1]
+    energy -= (energy[0] - equation.noise**2 / 2) * (D[:-1] / distance) ** 2  # of the sum's own error; known at Delta_0
+    speed = np.sqrt(2 * np.maximum(energy, 1e-300))
     rate = 2 * distance * q[:-1] / speed
     rate[0] = rate[1]
     time = np.concatenate([[0.0], np.cumsum((rate[1:] + rate[:-1]) / 2 * np.diff(q[:-1]))])

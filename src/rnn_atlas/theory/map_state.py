@@ -82,12 +82,14 @@ def _memoryless(equation: Equation) -> Profile | None:
         return float(equation.drive(v, v)) + equation.noise - v
 
     top = equation.largest_variance * 1.001
-    bottom = 1e-14 * top
+    bottom = min(1e-14 * top, equation.noise / 2 or np.inf)
     if not np.isfinite(top) or not excess(bottom) > 0 > excess(top):
         return None
     variance = float(brentq(excess, bottom, top, rtol=1e-15, xtol=1e-300))
     static = equation.static_part(variance)
-    if static is None or variance - static < 1e-9 * variance:
+    if equation.noise > 0:
+        static = variance if static is None else static  # what moves is lost in rounding
+    elif static is None or variance - static < 1e-9 * variance:
         return None
     return Profile(np.arange(2.0), np.array([variance, static]), static, converged=True)
 

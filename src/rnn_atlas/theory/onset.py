@@ -8,6 +8,9 @@ from scipy.optimize import brentq
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.theory.branches import System, branches, static_branches
 
+_ROUNDING = 1e-13
+"""Next to an onset a state that branches off has an exponent of second order, which rounding may make negative."""
+
 
 def onset(system: Callable[[float], System], values: Iterable[float]) -> float:
     """The first value of a parameter at which chaos sets in or ends, to 1e-10, looked for between neighbouring `values`.
@@ -28,9 +31,11 @@ def local_instability(system: Callable[[float], System], values: Iterable[float]
 
 def exponent(system: System) -> float:
     """A number with the sign of lambda_max of the attracting state; lambda_max itself under noise and where it is static."""
-    states = branches(system) if system.noise > 0 else static_branches(system)
-    stable = [b.lambda_max for b in states if b.is_stable]
-    return min(stable or [b.lambda_max for b in states], default=1.0)
+    if system.noise > 0:
+        states = branches(system)
+        return min([b.lambda_max for b in states if b.is_stable] or [b.lambda_max for b in states], default=1.0)
+    still = [b.lambda_max for b in static_branches(system)]
+    return min((value for value in still if value < -_ROUNDING), default=max(still, default=1.0))
 
 
 def local_growth(system: System) -> float:
