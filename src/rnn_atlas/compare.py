@@ -22,6 +22,9 @@ from rnn_atlas.status import BranchKind
 
 SOURCE = "least squares over sizes, weights N"
 
+NO_SPREAD = 1e-12
+"""Below this the networks agree because nothing is left of the dynamics, not because a number is known that well."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -81,7 +84,7 @@ def _sweep(atlas: Atlas, options: Compare, sweep: str) -> tuple[list[Array], lis
         theory = dataset[f"{quantity}_theory"].load()
         measured, sizes = _measured(dataset[quantity].load(), theory.dims, atlas.study.axes(sweep)["N"])
         found = limit(measured, sizes, options.form)
-        scale = np.where(found.error > 0, found.error, np.nan)
+        scale = np.where(found.error > NO_SPREAD, found.error, np.nan)
         z = (found.value - theory.values) / scale
         each = (found.each - theory.values) / scale
         kept = _compared(dataset, theory, options.margin) & np.isfinite(z)

@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict
 
 from rnn_atlas.network import Network
 from rnn_atlas.status import Status
-from rnn_atlas.theory.law import Law, Refusal
+from rnn_atlas.theory.law import Law, PopulationLaw, Refusal
 
 if TYPE_CHECKING:
     from rnn_atlas.theory.branches import System
+    from rnn_atlas.theory.populations import PopulationState
 
 Floats = NDArray[np.float64]
 Number = int | float
@@ -170,7 +171,7 @@ class Ensemble(Protocol):
         return float(identity.N) ** 2
 
     @staticmethod
-    def law(options: Any, parameters: Mapping[str, Number]) -> Law | Refusal:
+    def law(options: Any, parameters: Mapping[str, Number]) -> Law | PopulationLaw | Refusal:
         """Unknown, if not overridden."""
         return Refusal("its limit of large N is not known")
 
@@ -218,6 +219,11 @@ class Model(Protocol):
 
     @staticmethod
     def mean_field(parameters: Mapping[str, Number], options: Any, law: Law) -> "System": ...
+
+    @staticmethod
+    def mean_field_populations(
+        parameters: Mapping[str, Number], options: Any, law: PopulationLaw
+    ) -> "tuple[PopulationState, ...]": ...
 
 
 @dataclass(frozen=True)
@@ -276,6 +282,6 @@ class Stage(Protocol):
 
 __all__ = [
     "Coefficients", "Context", "Cost", "Ensemble", "Floats", "Law", "Model", "Network", "NetworkIdentity", "Number",
-    "Parameter", "Point", "Refusal", "Scope", "Section", "Stage", "Status", "Tile", "TileResult", "Upstream",
+    "Parameter", "Point", "PopulationLaw", "Refusal", "Scope", "Section", "Stage", "Status", "Tile", "TileResult", "Upstream",
     "Variable",
 ]  # fmt: skip

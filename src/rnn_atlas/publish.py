@@ -228,7 +228,7 @@ def _write_coordinates(
 ) -> Iterator[tuple[str, str]]:
     unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
     units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
-    units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1"}
+    units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1", "transient_time": unit, "transient_time_later": unit}
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):
         values = coordinates[name]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from rnn_atlas.contracts import Coefficients, Floats, Law, Number, Parameter, Section, Tile
+from rnn_atlas.contracts import Coefficients, Floats, Law, Number, Parameter, PopulationLaw, Section, Tile
 from rnn_atlas.kernels.step import AFFINE
 from rnn_atlas.kernels.step import RK4 as RK4_METHOD
 from rnn_atlas.models.snt import GAIN, INITIAL, TRANSFER, Transfer
@@ -18,6 +18,7 @@ from rnn_atlas.models.transfer import slope, value
 
 if TYPE_CHECKING:
     from rnn_atlas.theory.branches import System
+    from rnn_atlas.theory.populations import PopulationState
 
 
 class Rate:
@@ -79,6 +80,19 @@ class Rate:
         if options.integrator == "euler":
             return as_map(system, leak=1.0 - options.dt, weight=options.dt, noise=2.0 * options.dt)
         return as_map(system, leak=np.exp(-options.dt), weight=-np.expm1(-options.dt), noise=-np.expm1(-2.0 * options.dt))
+
+    @staticmethod
+    def mean_field_populations(
+        parameters: Mapping[str, Number], options: Options, law: PopulationLaw
+    ) -> "tuple[PopulationState, ...]":
+        """The flow of several large populations: its static states. TheoryError where it fluctuates, or under white noise."""
+        from rnn_atlas.errors import TheoryError
+        from rnn_atlas.theory.populations import flow_populations
+
+        if parameters["white_noise"] != 0:
+            raise TheoryError("the flow of several populations under white noise is not solved. Use the map")
+        values = {name: float(parameters[name]) for name in ("g", "D")}
+        return flow_populations(**values, **vars(law), transfer=options.transfer)
 
     @staticmethod
     def jacobian(J: Floats, x: Floats, drive: Floats, coefficients: Coefficients, column: int, options: Options) -> Floats:

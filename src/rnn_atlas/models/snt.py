@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from rnn_atlas.contracts import Coefficients, Floats, Law, Number, Parameter, Section, Tile
+from rnn_atlas.contracts import Coefficients, Floats, Law, Number, Parameter, PopulationLaw, Section, Tile
 from rnn_atlas.kernels.step import AFFINE
 from rnn_atlas.models.transfer import slope
 
 if TYPE_CHECKING:
     from rnn_atlas.theory.branches import System
+    from rnn_atlas.theory.populations import PopulationState
 
 
 Transfer = Literal["tanh", "erf", "logistic", "linear"]
@@ -74,6 +75,16 @@ class SNT:
 
         values = {name: float(parameters[name]) for name in ("g", "gamma", "sigma", "theta_bar", "sigma_theta")}
         return snt_system(**values, law=law, transfer=options.transfer)
+
+    @staticmethod
+    def mean_field_populations(
+        parameters: Mapping[str, Number], options: Options, law: PopulationLaw
+    ) -> "tuple[PopulationState, ...]":
+        """The map of several large populations."""
+        from rnn_atlas.theory.populations import snt_populations
+
+        values = {name: float(parameters[name]) for name in ("g", "gamma", "sigma", "theta_bar", "sigma_theta")}
+        return snt_populations(**values, **vars(law), transfer=options.transfer)
 
     @staticmethod
     def jacobian(J: Floats, x: Floats, drive: Floats, coefficients: Coefficients, column: int, options: Options) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field, model_validator
 
-from rnn_atlas.contracts import Ensemble, Floats, Network, NetworkIdentity, Number, Parameter, Section
+from rnn_atlas.contracts import Ensemble, Floats, Network, NetworkIdentity, Number, Parameter, PopulationLaw, Section
 from rnn_atlas.networks.draw import standard_normal_matrix
 from rnn_atlas.networks.gaussian import N
 
@@ -60,6 +60,11 @@ class Populations(Ensemble):
             f"every population must have a neuron; got sizes {', '.join(map(str, sizes))} with N = {min(axes['N'])}. "
             "Take a larger N, or larger fractions"
         )
+
+    @staticmethod
+    def law(options: Any, parameters: Mapping[str, Number]) -> PopulationLaw:
+        """Its blocks."""
+        return PopulationLaw(options.fractions, options.means, options.deviations)
 
     @staticmethod
     def build(identity: NetworkIdentity, options: Options, seed: int) -> Network:

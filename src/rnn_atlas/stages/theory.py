@@ -17,6 +17,7 @@ from rnn_atlas.contracts import (
     Model,
     NetworkIdentity,
     Number,
+    PopulationLaw,
     Refusal,
     Scope,
     Section,
@@ -27,14 +28,17 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.errors import TheoryError
+from rnn_atlas.kernels.step import RK4
 from rnn_atlas.status import BranchKind, Status
 from rnn_atlas.theory.branches import Branch, System, branches
 from rnn_atlas.theory.onset import local_instability, onset
 from rnn_atlas.theory.power import autocovariance, power_spectrum
+from rnn_atlas.theory.transient import transient
 
 FLOPS_PER_POINT = 2e8
 """About 30 ms: a Newton solution, an exponent, and a share of the onsets."""
 WIDTH = 64
+LINES = ("g_contraction_theory", "g_onset_theory", "g_local_theory")
 
 
 class Theory(Stage):
@@ -51,6 +55,9 @@ class Theory(Stage):
         lags: int = Field(101, ge=2, description="Number of lags of Delta(t).")
         lag_step: float = Field(1.0, gt=0, description="Their distance, in steps (map; a whole number) or tau (flow).")
         frequencies: int = Field(201, ge=2, description="Frequencies of the power spectrum, from 0 to 1 / (2 lag_step).")
+        transient: int = Field(
+            0, ge=0, le=200, description="Steps of the two-time theory from u(0) ~ N(0, 1), of the map; 0: none."
+        )
         onset: bool = Field(True, description="Tell the gains of onset and local instability at the other parameters.")
 
     @staticmethod
@@ -61,12 +68,14 @@ class Theory(Stage):
             law = context.ensemble.law(context.ensemble_options, dict(zip(names, values, strict=True)))
             if isinstance(law, Refusal):
                 return f"mean-field theory does not apply: {law.reason}. Remove `theory` from stages, or change the parameter"
+            if context.options.transient and (context.model.time_unit != "step" or not _is_plain(law)):
+                return "the transient theory is that of the map without structure; got another. Write theory.transient: 0"
         return None
 
     @staticmethod
     def variables(context: Context) -> tuple[Variable, ...]:
         """The attracting state and the lines of the phase diagram."""
-        return _variables(context.model.state_symbol, context.model.time_unit, context.options.onset)
+        return _variables(context.model.state_symbol, context.model.time_unit, context.options)
 
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
@@ -86,7 +95,14 @@ class Theory(Stage):
         status = np.array([row.pop("status") for row in rows], np.int8)
         values = {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
         lags, frequencies = axes_behind_the_grid(context)
-        return TileResult(status, values, {"theory_lag": lags, "theory_frequency": frequencies})
+        time = np.arange(context.options.transient + 1)
+        behind = {"theory_lag": lags, "theory_frequency": frequencies}
+        behind |= {"transient_time": time, "transient_time_later": time} if context.options.transient else {}
+        return TileResult(status, values, behind)
+
+
+def _is_plain(law: Law | PopulationLaw) -> bool:
+    return isinstance(law, Law) and law.structure is None
 
 
 def axes_behind_the_grid(context: Context) -> tuple[Floats, Floats]:
@@ -95,60 +111,92 @@ def axes_behind_the_grid(context: Context) -> tuple[Floats, Floats]:
     return np.arange(options.lags) * options.lag_step, np.linspace(0.0, 0.5 / options.lag_step, options.frequencies)
 
 
-def system_of(parameters: Mapping[str, Number], context: Context) -> System:
-    """The limit of large N of these parameters. TheoryError where the ensemble has none."""
+def _point(parameters: dict[str, Number], context: Context) -> dict[str, Any]:
+    """The values of one point, and its status."""
     law = context.ensemble.law(context.ensemble_options, parameters)
     if isinstance(law, Refusal):
         raise TheoryError(f"mean-field theory does not apply: {law.reason}")
-    return context.model.mean_field(parameters, context.model_options, law)
-
-
-def _point(parameters: dict[str, Number], context: Context) -> dict[str, Any]:
-    """The values of one point, and its status."""
-    system = system_of(parameters, context)
-    found = branches(system)
-    step = context.model.step_length(context.model_options) if system.leak is not None else 1.0
-    values = _of_branch(found[0], system, step, context) if found else _nothing(context)
-    values["n_stable_theory"] = np.int16(sum(branch.is_stable for branch in found))
+    if isinstance(law, PopulationLaw):
+        return _of_branches(_populations(parameters, context, law), float(parameters.get("gamma", 0.0)), context) | _no_lines(
+            context
+        )
+    system = context.model.mean_field(parameters, context.model_options, law)
+    values = _of_branches(branches(system), system.leak or 0.0, context)
+    if context.options.transient:
+        values |= _transient(system, context.options.transient)
     if context.options.onset:
         values |= _lines(parameters, context)
     return values
 
 
-def _of_branch(branch: Branch, system: System, step: float, context: Context) -> dict[str, Any]:
-    """`step`: length of the solver's step in the model's unit of time."""
+def _populations(parameters: dict[str, Number], context: Context, law: PopulationLaw) -> tuple[Branch, ...]:
+    """The states of all populations together, as averages over all neurons; none where the theory finds none."""
+    try:
+        states = context.model.mean_field_populations(parameters, context.model_options, law)
+    except TheoryError:
+        return ()
+    share = np.array(law.fractions)
+    found = []
+    for state in states:
+        apart = float(share @ (state.mean - state.overall_mean) ** 2)
+        static = float(share @ state.variance_static) + apart
+        Delta = share @ state.autocorrelation + apart if state.lags.size else state.lags
+        found.append(
+            Branch(
+                state.kind, state.overall_mean, state.overall_variance, static, 0.0, state.lambda_max, state.gain_radius,
+                bool(state.is_stable), state.converged, state.lags, Delta,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _of_branches(found: tuple[Branch, ...], leak: float, context: Context) -> dict[str, Any]:
+    """The first of the states, which attracts; NaN if there is none. Times in the model's unit, not in the solver's steps."""
     lags, frequencies = axes_behind_the_grid(context)
-    is_map = system.leak is not None
+    if not found:
+        names = ("mean", "variance", "variance_static", "lambda_max", "gain_radius")
+        return {f"{name}_theory": np.nan for name in names} | {
+            "status": Status.DIVERGED,
+            "branch_theory": np.int8(BranchKind.NONE),
+            "n_stable_theory": np.int16(0),
+            "autocorrelation_theory": np.full(lags.size, np.nan),
+            "power_spectrum_theory": np.full(frequencies.size, np.nan),
+        }
+    branch = found[0]
+    is_map = context.model.method(context.model_options) != RK4
+    step = context.model.step_length(context.model_options) if is_map else 1.0
     return {
         "status": Status.OK if branch.converged else Status.NOT_CONVERGED,
         "mean_theory": branch.mean,
         "variance_theory": branch.variance,
         "variance_static_theory": branch.variance_static,
         "lambda_max_theory": branch.lambda_max / step,
-        "gain_radius_theory": branch.gain_radius if system.leak is None else branch.gain_radius + system.leak,
+        "gain_radius_theory": branch.gain_radius + leak,
         "branch_theory": np.int8(BranchKind[branch.kind.upper()]),
+        "n_stable_theory": np.int16(sum(branch.is_stable for branch in found)),
         "autocorrelation_theory": autocovariance(branch, lags, step, is_map=is_map),
         "power_spectrum_theory": power_spectrum(branch, frequencies, step, is_map=is_map),
     }
 
 
-def _nothing(context: Context) -> dict[str, Any]:
-    """No stationary state: a linear network beyond its onset."""
-    lags, frequencies = axes_behind_the_grid(context)
-    names = ("mean", "variance", "variance_static", "lambda_max", "gain_radius")
-    return {f"{name}_theory": np.nan for name in names} | {
-        "status": Status.DIVERGED,
-        "branch_theory": np.int8(BranchKind.NONE),
-        "autocorrelation_theory": np.full(lags.size, np.nan),
-        "power_spectrum_theory": np.full(frequencies.size, np.nan),
+def _transient(system: System, steps: int) -> dict[str, Any]:
+    found = transient(system, steps)
+    return {
+        "transient_mean_theory": found.mean,
+        "transient_variance_theory": found.variance,
+        "transient_covariance_theory": found.covariance,
     }
+
+
+def _no_lines(context: Context) -> dict[str, float]:
+    return dict.fromkeys(LINES, float("nan")) if context.options.onset else {}
 
 
 def _lines(parameters: dict[str, Number], context: Context) -> dict[str, float]:
     """Gains of the lines through the phase diagram at these other parameters."""
     others = tuple(pair for pair in sorted(parameters.items()) if pair[0] != "g")
     bare, *lines = _lines_of(context.model, context.model_options, context.ensemble, context.ensemble_options, others)
-    return dict(zip(("g_contraction_theory", "g_onset_theory", "g_local_theory"), (bare / 2, *lines), strict=True))
+    return dict(zip(LINES, (bare / 2, *lines), strict=True))
 
 
 @lru_cache(maxsize=10_000)
@@ -181,7 +229,7 @@ def _or_nan(line: Callable[[Callable[[float], System], Floats], float], at: Call
         return float("nan")
 
 
-def _variables(x: str, unit: str, with_lines: bool) -> tuple[Variable, ...]:
+def _variables(x: str, unit: str, options: Any) -> tuple[Variable, ...]:
     dmft, exponent = "Sompolinsky, Crisanti & Sommers 1988; Cessac 1995", "Molgedey et al. 1992; Clark 2026"
     flags = tuple((int(kind), kind.name.lower()) for kind in BranchKind)
     state = (
@@ -202,4 +250,11 @@ def _variables(x: str, unit: str, with_lines: bool) -> tuple[Variable, ...]:
         Variable("g_local_theory", "gain at local instability", "1", "Schuecker, Goedeke & Helias 2018"),
         Variable("g_contraction_theory", "gain below which the dynamics contracts in the 2-norm, large N", "1", "Cessac 1995"),
     )
-    return state + (lines if with_lines else ())
+    time = ("transient_time",)
+    early = (
+        Variable("transient_mean_theory", f"mean of {x}, mean-field theory", "1", dmft, time),
+        Variable("transient_variance_theory", f"variance of {x}, mean-field theory", "1", dmft, time),
+        Variable("transient_covariance_theory", f"Delta(t, s) of {x}, mean-field theory", "1", dmft,
+                 ("transient_time", "transient_time_later")),
+    )  # fmt: skip
+    return state + (lines if options.onset else ()) + (early if options.transient else ())

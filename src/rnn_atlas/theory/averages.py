@@ -21,11 +21,10 @@ Floats = NDArray[np.float64]
 TRANSFERS = ("tanh", "erf", "logistic", "linear")
 _NODE_SPACING = 0.12
 _NEGLIGIBLE = 1e-18
-_FEW, _MANY = 16, 120
+_MANY = 120
 _REACH = 8.8
 _chebinterpolate: Any = chebyshev.chebinterpolate  # its stub knows no vectorized function
 _DEGREES = (24, 48, 96, 192, 384)
-_ANGLES = np.polynomial.legendre.leggauss(24)
 
 
 @cache
@@ -120,10 +119,33 @@ class Averages:
         """E f^2; away from mean 0 by the trapezoid rule, whose error falls exponentially with the distance of f's poles."""
         if self.is_linear or mean == 0 or variance == 0:
             return float(self.product(mean, variance, variance))
+        deviation = float(np.sqrt(variance))
+        z, weight = self._trapezoid(deviation)
+        return float(weight @ self.value(mean + deviation * z) ** 2)
+
+    def pair_product(self, mean: float, variance: float, means: Floats, variances: Floats, covariances: Floats) -> Floats:
+        """E f(x) f(y_s) (S,) of x ~ N(mean, variance) and y_s ~ N(means[s], variances[s]), Cov(x, y_s) = covariances[s].
+
+        Of mean 0: the arcsines of all pairs of terms. Else y_s is averaged given x, in closed form, and then x as in `square`.
+        """
+        if self.is_linear:
+            return np.asarray(self.gain**2 * (mean * means + covariances))
+        offset, w, r = self._terms
+        if mean == 0 and not np.any(means):
+            a = np.sqrt((variance + r)[:, None] * (variances[:, None] + r)[:, None, :])
+            return np.asarray(offset**2 + 2 / np.pi * np.arcsin(covariances[:, None, None] / a) @ w @ w)
         deviation = np.sqrt(variance)
+        slope = covariances / deviation if variance > 0 else np.zeros_like(covariances)
+        z, weight = self._trapezoid(max(deviation, float(np.max(np.abs(slope), initial=0.0))))
+        spread = np.sqrt(2 * (np.maximum(variances - slope**2, 0.0)[:, None] + r))
+        given = erf((means[:, None] + slope[:, None] * z)[..., None] / spread[:, None, :]) @ w + offset
+        return np.asarray(given @ (weight * self.value(mean + deviation * z)))
+
+    def _trapezoid(self, deviation: float) -> tuple[Floats, Floats]:
+        """Nodes and weights (n,) of averages over z ~ N(0, 1) of products of f at slopes in z up to `deviation`."""
         count = int(np.ceil(2 * _REACH / min(0.25, 0.2 / (abs(self.gain) * deviation + 1e-300))))
         z, spacing = np.linspace(-_REACH, _REACH, count + 1, retstep=True)
-        return float(spacing / np.sqrt(2 * np.pi) * np.sum(np.exp(-(z**2) / 2) * self.value(mean + deviation * z) ** 2))
+        return z, float(spacing) / np.sqrt(2 * np.pi) * np.exp(-(z**2) / 2)
 
     def value(self, x: Floats) -> Floats:
         """f(x)."""
@@ -139,19 +161,16 @@ class Averages:
         c = np.asarray(covariance, dtype=float)
         if self.is_linear:
             return np.asarray(self.gain**2 * (mean**2 + c))
-        if c.size > (_FEW if mean != 0 else _MANY):
-            return self._interpolated_product(mean, variance, c)
+        if variance > 0 and (mean != 0 or c.size > _MANY):
+            return self._of_series(1, mean, variance, c)
         weight, angle, _ = self._angles(variance, c)
-        if mean == 0:
-            return np.asarray(self._terms[0] ** 2 + 2 / np.pi * (angle @ weight))
-        return np.asarray(self.mean(mean, variance) ** 2 + 2 / np.pi * (self._arc(mean, variance, np.zeros(1), angle) @ weight))
+        return np.asarray(self.mean(mean, variance) ** 2 + 2 / np.pi * (angle @ weight))
 
-    def _interpolated_product(self, mean: float, variance: float, c: Floats) -> Floats:
-        """`product` for many covariances: E f^2 less the integral of its derivative, dc = -2 variance w dw."""
-        top = _top(variance, c)
-        series = chebyshev.chebmul(_slope_series(self, mean, variance, top), [1.0, 1.0])
-        integral = chebyshev.chebint(series, lbnd=-1) * variance * top**2 / 2
-        return np.asarray(self.square(mean, variance) - chebyshev.chebval(_abscissa(variance, c, top), integral))
+    def _of_series(self, which: int, mean: float, variance: float, c: Floats) -> Floats:
+        """One of the three `_series`, at these covariances."""
+        top = 1.0 if np.min(c) >= 0 else float(np.sqrt(2.0))
+        abscissa = 2 * np.sqrt(np.maximum(1 - c / variance, 0.0)) / top - 1
+        return np.asarray(chebyshev.chebval(abscissa, _series(self, mean, variance, top)[which]))
 
     def slope_product(self, mean: float, variance: float, covariance: ArrayLike) -> Floats:
         """E f'(x) f'(y) = d/dc E f(x) f(y) (Price's theorem), the shape of `covariance`."""
@@ -159,8 +178,7 @@ class Averages:
         if self.is_linear:
             return np.full(c.shape, self.gain**2)
         if c.size > _MANY:
-            top = _top(variance, c)
-            return np.asarray(chebyshev.chebval(_abscissa(variance, c, top), _slope_series(self, mean, variance, top)))
+            return self._of_series(0, mean, variance, c)
         return self.direct_slope_product(mean, variance, c)
 
     def direct_slope_product(self, mean: float, variance: float, c: Floats) -> Floats:
@@ -177,16 +195,14 @@ class Averages:
         ends = np.array([low, high])
         if self.is_linear:
             return float(np.diff(self.gain**2 * (mean**2 * ends + ends**2 / 2))[0])
+        if mean != 0:
+            to_variance = self._of_series(2, mean, variance, ends)
+            return float(to_variance[0] - to_variance[1])
         weight, angle, determinant = self._angles(variance, ends)
         by_parts = ends * self.product(mean, variance, ends)
-        if mean == 0:
-            # integral of c / sqrt(a^2 - c^2) is -sqrt(a^2 - c^2), its difference written without cancellation
-            root = np.sqrt(determinant)
-            remainder = (high - low) * (high + low) / (root[0] + root[1])
-        else:
-            _, r, s = self._pairs
-            a = np.sqrt((variance + r) * (variance + s))
-            remainder = a * self._arc(mean, variance, angle[0], angle[1][None], moment=True)[0]
+        # integral of c / sqrt(a^2 - c^2) is -sqrt(a^2 - c^2), its difference written without cancellation
+        root = np.sqrt(determinant)
+        remainder = (high - low) * (high + low) / (root[0] + root[1])
         return float(by_parts[1] - by_parts[0] - 2 / np.pi * (remainder @ weight))
 
     def _angles(self, variance: float, c: Floats) -> tuple[Floats, Floats, Floats]:
@@ -196,42 +212,26 @@ class Averages:
         determinant = (variance - c) * (variance + c) + variance * (r + s) + r * s
         return weight, np.arctan2(c, np.sqrt(determinant)), determinant
 
-    def _arc(self, mean: float, variance: float, start: Floats, stop: Floats, *, moment: bool = False) -> Floats:
-        """Integral of exp(-Q(t)) dt (times sin t with `moment`) from start (P,) or (1,) to stop (..., P)."""
-        _, r, s = self._pairs
-        A, B = variance + r, variance + s
-        a = np.sqrt(A * B)
-        node, weight = _ANGLES
-        half = (stop - start) / 2
-        t = start + half * (1 + node.reshape(-1, *(1,) * stop.ndim))
-        sine = np.sin(t)
-        value = np.exp(-(mean**2) * (A + B - 2 * a * sine) / (2 * A * B * np.cos(t) ** 2))
-        return np.asarray(half * np.tensordot(weight, value * sine if moment else value, 1))
 
+@lru_cache(maxsize=8)
+def _series(averages: Averages, mean: float, variance: float, top: float) -> tuple[Floats, Floats, Floats]:
+    """Chebyshev series in w = sqrt(1 - c / variance) on [0, top]: of E f'(x) f'(y), of E f(x) f(y), of its integral from c on.
 
-def _top(variance: float, c: Floats) -> float:
-    """The largest w = sqrt(1 - c / variance): 1 for positive covariances, sqrt 2 for any."""
-    return 1.0 if np.min(c) >= 0 else float(np.sqrt(2.0))
-
-
-def _abscissa(variance: float, c: Floats, top: float) -> Floats:
-    """W on [0, top] as the argument of a Chebyshev series."""
-    return np.asarray(2 * np.sqrt(np.maximum(1 - c / variance, 0.0)) / top - 1)
-
-
-@lru_cache(maxsize=4)
-def _slope_series(averages: Averages, mean: float, variance: float, top: float) -> Floats:
-    """E f'(x) f'(y) as a Chebyshev series of w = sqrt(1 - c / variance) on [0, top].
-
-    In w the averages of steep functions are smooth also next to c = variance.
+    The first from its closed form, the others as its integrals, dc = -2 variance w dw. In w the averages of steep functions
+    are smooth also next to c = variance.
     """
     largest = float(averages.direct_slope_product(mean, variance, np.array(variance)))
 
     def value(t: Floats) -> Floats:
         return averages.direct_slope_product(mean, variance, variance * (1 - (top * (t + 1) / 2) ** 2))
 
+    def integral(series: Floats) -> Floats:
+        return np.asarray(variance * top**2 / 2 * chebyshev.chebint(chebyshev.chebmul(series, [1.0, 1.0]), lbnd=-1))
+
     for degree in _DEGREES:
-        series: Floats = _chebinterpolate(value, degree)
-        if np.max(np.abs(series[-3:])) < 1e-14 * largest:
+        slope: Floats = _chebinterpolate(value, degree)
+        if np.max(np.abs(slope[-3:])) < 1e-14 * largest:
             break
-    return np.asarray(series)
+    product = -integral(slope)
+    product[0] += averages.square(mean, variance)
+    return slope, product, integral(product)

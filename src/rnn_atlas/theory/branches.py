@@ -17,7 +17,7 @@ from rnn_atlas.theory.flow_state import flow_exponent, flow_profile, flow_varian
 from rnn_atlas.theory.law import Structure
 from rnn_atlas.theory.map_state import map_exponent, map_profile
 
-_SCAN = 20
+_SCAN = 14
 _ROOT = 1e-12
 
 

@@ -9,6 +9,7 @@ from functools import cache
 
 import numpy as np
 from scipy.interpolate import BarycentricInterpolator
+from scipy.linalg import solve_banded
 from scipy.optimize import brentq
 
 from rnn_atlas.theory.averages import Floats
@@ -69,7 +70,7 @@ def flow_profile(equation: Equation) -> Profile | None:
         system[0] = grid.slope_at_zero + robin * system[0]
         residual = np.where(grid.inside, residual, system @ D)
         residual[0] += equation.noise - robin * distance
-        step = np.linalg.solve(system, -residual)
+        step = _solve(system, -residual)
         D = np.clip(D + step, -0.1 * distance, distance)
         if np.max(np.abs(step)) < 1e-9 * distance:
             return Profile(grid.nodes, static + D, static, converged=bool(abs(D[0] - distance) < 1e-7 * distance))
@@ -104,7 +105,7 @@ def flow_exponent(equation: Equation, profile: Profile) -> float:
         system = grid.system(potential - energy, np.sqrt(edge - energy))
         start = np.zeros(grid.nodes.size)
         start[0] = 1.0
-        psi = np.linalg.solve(system, start)
+        psi = _solve(system, start)
         return float(grid.slope_at_zero @ psi) if np.all(psi > -1e-9) else 1.0
 
     lowest = float(potential.min()) - 1e-9
@@ -155,6 +156,14 @@ def _grid(equation: Equation, variance: float, static: float) -> _Grid:
     """The grid that covers the decay to the static part and resolves the steepest structure at small lags."""
     rate = float(np.sqrt(1.0 - float(equation.feedback(variance, static))))
     return _Grid(rate, 0.5 / max(1.0, equation.averages.gain * np.sqrt(equation.strength)))
+
+
+def _solve(matrix: Floats, right: Floats) -> Floats:
+    """The solution of a system whose rows reach over one panel at most."""
+    reach, size = _NODES - 1, right.size
+    row = np.arange(-reach, reach + 1)[:, None] + np.arange(size)
+    bands = np.where((row >= 0) & (row < size), matrix[np.clip(row, 0, size - 1), np.arange(size)], 0.0)
+    return np.asarray(solve_banded((reach, reach), bands, right))
 
 
 def sample(nodes: Floats, values: Floats, times: Floats) -> Floats:

@@ -31,6 +31,15 @@ class Law:
 
 
 @dataclass(frozen=True)
+class PopulationLaw:
+    """Several populations: shares of all neurons (P,), E J_ij = means[a][b] / N_b, Var J_ij = deviations[a][b]^2 / N_b."""
+
+    fractions: tuple[float, ...]
+    means: tuple[tuple[float, ...], ...]
+    deviations: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
 class Refusal:
     """Why the theory does not apply, as the rest of a sentence that starts with `mean-field theory does not apply:`."""
 

@@ -1,0 +1,96 @@
+"""Transient: mean and variance over neurons from the initial condition on, step by step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from rnn_atlas.contracts import (
+    Context,
+    Cost,
+    NetworkIdentity,
+    Number,
+    Scope,
+    Section,
+    Stage,
+    Tile,
+    TileResult,
+    Upstream,
+    Variable,
+)
+from rnn_atlas.kernels.simulate import advance
+from rnn_atlas.kernels.step import from_blocks
+from rnn_atlas.stages.columns import diverged, initial_state, masked, prepare_problem
+from rnn_atlas.stages.simulation import Simulation, network_bytes, product_flops
+from rnn_atlas.status import Status
+
+
+class Transient(Stage):
+    """The first steps of the map, from u(0) ~ N(0, 1)."""
+
+    name: ClassVar[str] = "transient"
+    scope: ClassVar[Scope] = Scope.POINT
+    upstream: ClassVar[str | None] = None
+    code: ClassVar[tuple[str, ...]] = (*Simulation.code, "stages/transient.py")
+
+    class Options(Section):
+        """Options of the transient stage."""
+
+        steps: int = Field(30, ge=1, le=200, description="Number of steps.")
+
+    @staticmethod
+    def complaint(context: Context, axes: Mapping[str, Sequence[Number]]) -> str | None:
+        """The two-time theory is that of the map."""
+        if context.model.time_unit == "step":
+            return None
+        return f"the transient stage is for a map; got model {context.model.name!r}. Remove `transient` from stages"
+
+    @staticmethod
+    def variables(context: Context) -> tuple[Variable, ...]:
+        """Over the neurons of the network; their theory is that of the theory stage with `transient`."""
+        x, time = context.model.state_symbol, ("transient_time",)
+        pair, measured = ("transient_time", "transient_time_later"), "definition, average over neurons"
+        return (
+            Variable("transient_mean", f"mean of {x} over neurons", "1", measured, time),
+            Variable("transient_variance", f"variance of {x} over neurons", "1", measured, time),
+            Variable("transient_covariance", f"covariance of {x}(t) and {x}(s) over neurons", "1", measured, pair),
+        )
+
+    @staticmethod
+    def cost(tile: Tile, context: Context) -> Cost:
+        """One product per step and column, and T^2 covariances."""
+        B, T, N = len(tile), context.options.steps, tile.network.N
+        steps = float(B * T)
+        stored = 8.0 * B * (2 * (T + 1) + (T + 1) ** 2)
+        work = network_bytes(tile.network, context) + 8.0 * N * B * (T + 6) + 3e7
+        return Cost(steps * product_flops(tile.network, context), work, stored, steps, B, elementwise=4.0 * N * B * T**2)
+
+    @staticmethod
+    def width(network: NetworkIdentity, context: Context) -> int:
+        """As many points as stand side by side in the kernel's registers, a few times."""
+        return 32
+
+    @staticmethod
+    def compute(tile: Tile, context: Context, upstream: Upstream | None) -> TileResult:
+        """All points side by side."""
+        network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
+        problem = prepare_problem(network, tile, context, initial_state(tile, context), None)
+        states = [from_blocks(problem.Z, problem.N, problem.count)]
+        for step in range(context.options.steps):
+            advance(problem.method, problem.code, problem.couplings, problem.columns, problem.Z, problem.work, step, 1)
+            states.append(from_blocks(problem.Z, problem.N, problem.count))
+        bad = diverged(states[-1])
+        rows = [_measured(np.stack([state[:, p] for state in states])) for p in range(problem.count)]
+        values = {name: masked(np.stack([row[name] for row in rows]), bad) for name in rows[0]}
+        time = np.arange(context.options.steps + 1)
+        status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
+        return TileResult(status, values, {"transient_time": time, "transient_time_later": time})
+
+
+def _measured(states: Any) -> dict[str, Any]:
+    """Of one point's states (T + 1, N)."""
+    mean = states.mean(axis=1)
+    moving = states - mean[:, None]
+    covariance = np.array([[np.mean(a * b) for b in moving] for a in moving])
+    return {"transient_mean": mean, "transient_variance": np.diag(covariance).copy(), "transient_covariance": covariance}

@@ -1,0 +1,303 @@
+"""Mean field of several populations: against that of one, exact reductions, dense linear algebra and drawn networks."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from rnn_atlas.errors import TheoryError
+from rnn_atlas.theory import mean_field
+from rnn_atlas.theory.population_equation import PopulationEquation, moments
+from rnn_atlas.theory.populations import (
+    PopulationState,
+    _equation,
+    flow_populations,
+    onset_gain,
+    snt_populations,
+    static_outliers,
+    trivial_outlier,
+)  # fmt: skip
+
+Floats = Any
+
+
+def alike(point: dict[str, Any], fractions: Floats, J_mean: float, J_std: float) -> tuple[PopulationState, ...]:
+    """One population cut into pieces: Var J_ij = J_std^2 / N and N_b = fractions_b N make deviations^2 J_std^2 fractions_b."""
+    w = np.asarray(fractions)
+    ones = np.ones((w.size, 1))
+    return snt_populations(**point, means=J_mean * ones * w, deviations=J_std * ones * np.sqrt(w), fractions=w)
+
+
+def same_state(found: PopulationState, expected: Any, tolerance: float = 1e-9) -> None:
+    """Each population is in the one state of one-population theory."""
+    assert found.kind == expected.kind
+    assert found.converged
+    assert found.lambda_max == pytest.approx(expected.lambda_max, abs=tolerance)
+    assert found.gain_radius == pytest.approx(expected.gain_radius, abs=tolerance)
+    for mine, theirs in (("mean", "mean"), ("variance", "variance"), ("variance_static", "variance_static")):
+        np.testing.assert_allclose(getattr(found, mine), getattr(expected, theirs), rtol=0, atol=tolerance)
+    n = min(found.lags.size, expected.lags.size)
+    for Delta in found.autocorrelation:
+        np.testing.assert_allclose(Delta[:n], expected.autocorrelation[:n], rtol=0, atol=tolerance)
+
+
+# Reductions
+
+
+@pytest.mark.parametrize(
+    ("point", "J_mean", "J_std"),
+    [
+        ({"g": 2.0}, 0.9, 1.0),
+        ({"g": 2.0, "sigma": 0.3}, 0.0, 1.0),
+        ({"g": 1.5}, 2.0, 0.8),
+        ({"g": 3.0, "gamma": 0.5}, 0.0, 1.0),
+        ({"g": 3.0, "gamma": 0.9}, 0.0, 0.3),
+        ({"g": 2.0, "gamma": 0.3, "sigma": 0.2, "theta_bar": 0.2, "sigma_theta": 0.3}, 0.6, 1.0),
+        ({"g": 1.5, "gamma": 0.8, "sigma": 0.3, "theta_bar": -0.3, "transfer": "logistic"}, -0.5, 1.0),
+        ({"g": 0.5, "gamma": 0.3, "sigma": 0.2, "theta_bar": 0.2, "sigma_theta": 0.3, "transfer": "linear"}, 0.6, 1.0),
+    ],
+)
+def test_a_population_cut_in_two_is_in_every_state_of_the_whole(point: dict[str, Any], J_mean: float, J_std: float) -> None:
+    expected = mean_field.snt(**point, J_mean=J_mean, J_std=J_std)
+    found = alike(point, (0.3, 0.7), J_mean, J_std)
+    for state in expected:  # of a pair of mirror images the one-population theory tells one
+        near = [s for s in found if s.kind == state.kind and abs(abs(s.mean[0]) - abs(state.mean)) < 1e-6]
+        near = [s for s in near if abs(s.variance[0] - state.variance) < 1e-6 and s.mean[0] * state.mean >= 0]
+        assert len(near) == 1
+        same_state(near[0], state)
+        assert near[0].is_stable in (state.is_stable, None)
+        assert near[0].overall_mean == pytest.approx(state.mean, abs=1e-9)
+        assert near[0].overall_variance == pytest.approx(state.variance, abs=1e-9)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.4])
+def test_populations_without_couplings_between_them_are_systems_of_their_own(gamma: float) -> None:
+    """Moments of each; lambda_1 is the larger of the two."""
+    first = mean_field.snt(2.0, gamma, 0.3, J_mean=0.5, J_std=1.2, sigma_theta=0.2)[0]
+    second = mean_field.snt(2.0, gamma, 0.3, J_mean=-0.3, J_std=0.6, theta_bar=0.4, sigma_theta=0.1)[0]
+    found = snt_populations(
+        2.0, gamma, 0.3, means=np.diag([0.5, -0.3]), deviations=np.diag([1.2, 0.6]), theta_bar=(0, 0.4), sigma_theta=(0.2, 0.1)
+    )[0]
+    np.testing.assert_allclose(found.mean, [first.mean, second.mean], atol=1e-9)
+    np.testing.assert_allclose(found.variance, [first.variance, second.variance], rtol=1e-9)
+    np.testing.assert_allclose(found.variance_static, [first.variance_static, second.variance_static], rtol=1e-9)
+    assert found.lambda_max == pytest.approx(max(first.lambda_max, second.lambda_max), abs=1e-9)
+    for Delta, state in zip(found.autocorrelation, (first, second), strict=True):
+        n = min(Delta.size, state.autocorrelation.size)
+        np.testing.assert_allclose(Delta[:n], state.autocorrelation[:n], rtol=1e-9)
+
+
+MEANS = np.array([[0.8, -1.2], [1.1, -0.5]])
+DEVIATIONS = np.array([[1.0, 0.7], [1.3, 0.5]])
+CYCLE = np.array([[0.5, 1.4, 0.1], [0.2, 0.4, 1.5], [1.2, 0.1, 0.6]])
+"""No diagonal scaling makes it symmetric."""
+
+
+def test_two_different_populations_without_leak_are_averages_by_quadrature() -> None:
+    """v_a = sum_b W_ab E f_b^2 + sigma_theta^2 + sigma^2 and mu_a, with the averages by the trapezoid rule, to 1e-10; the
+    static part likewise; lambda_1 = (1/2) ln Perron root of [W E f'^2], of a 2 x 2 matrix in closed form."""
+    g, sigma, sigma_theta = 1.5, 0.4, 0.3
+    found = snt_populations(g, 0.0, sigma, means=MEANS, deviations=DEVIATIONS, theta_bar=0.1, sigma_theta=sigma_theta)[0]
+    z = np.linspace(-9, 9, 1501)
+    weight = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * (z[1] - z[0])
+    W = DEVIATIONS**2
+    u = found.mean[:, None] + np.sqrt(found.variance)[:, None] * z
+    f = np.tanh(g * u)
+    np.testing.assert_allclose(found.mean, MEANS @ (f @ weight) - 0.1, atol=1e-10)
+    np.testing.assert_allclose(found.variance, W @ (f**2 @ weight) + sigma_theta**2 + sigma**2, rtol=1e-10)
+    c, v = found.variance_static, found.variance
+    given = found.mean[:, None, None] + np.sqrt(c)[:, None, None] * z[:, None] + np.sqrt(v - c)[:, None, None] * z
+    np.testing.assert_allclose(c, W @ ((np.tanh(g * given) @ weight) ** 2 @ weight) + sigma_theta**2, rtol=1e-10)
+    (a, b), (d, e) = W * (g**2 * (1 - f**2) ** 2 @ weight)
+    root = (a + e) / 2 + np.sqrt(((a - e) / 2) ** 2 + b * d)
+    assert found.lambda_max == pytest.approx(np.log(root) / 2, abs=1e-10)
+    assert found.gain_radius == pytest.approx(np.sqrt(root), rel=1e-10)
+
+
+def test_autocovariances_of_different_populations_solve_the_lag_equation() -> None:
+    """(1 + gamma^2) Delta(t) - gamma (Delta(t+1) + Delta(t-1)) = W C + sigma_theta^2, C by quadrature, lags 0 .. 5."""
+    g, gamma, sigma = 1.5, 0.4, 0.4
+    found = driven()
+    z = np.linspace(-8.5, 8.5, 801)
+    weight = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi) * (z[1] - z[0])
+    Delta = found.autocorrelation
+    for t in range(6):
+        C = np.zeros(2)
+        for b in range(2):
+            v, c = found.variance[b], Delta[b, t]
+            common = found.mean[b] + np.sqrt(c) * z[:, None] + np.sqrt(v - c) * z
+            C[b] = (np.tanh(g * common) @ weight) ** 2 @ weight
+        left = (1 + gamma**2) * Delta[:, t] - gamma * (Delta[:, t + 1] + Delta[:, abs(t - 1)])
+        np.testing.assert_allclose(left, DEVIATIONS**2 @ C + 0.3**2 + sigma**2 * (t == 0), rtol=1e-9)
+    power = np.fft.rfft(np.concatenate([Delta, Delta[:, -2:0:-1]], axis=1) - found.variance_static[:, None]).real
+    assert power.min() > 0
+
+
+@cache
+def driven() -> PopulationState:
+    """Excitation and inhibition, with leak, noise and stimulus."""
+    return snt_populations(1.5, 0.4, 0.4, means=MEANS, deviations=DEVIATIONS, theta_bar=0.1, sigma_theta=0.3)[0]
+
+
+@pytest.mark.parametrize(("J_mean", "D"), [(0.0, 0.4), (1.8, 0.0)])
+def test_a_population_of_the_flow_cut_in_two_is_in_every_static_state_of_the_whole(J_mean: float, D: float) -> None:
+    w = np.array([0.3, 0.7])
+    found = flow_populations(1.2, means=J_mean * np.ones((2, 1)) * w, deviations=0.7 * np.ones((2, 1)) * np.sqrt(w), D=D)
+    expected = mean_field.flow(1.2, D, J_mean=J_mean, J_std=0.7)
+    assert len(expected) == (2 if J_mean else 1)
+    for state in expected:
+        near = [s for s in found if abs(s.mean[0] - state.mean) < 1e-6 and s.kind == state.kind]
+        assert len(near) == 1
+        same_state(near[0], state)
+        assert near[0].is_stable == state.is_stable
+
+
+def test_a_flow_of_populations_that_fluctuates_is_refused() -> None:
+    """It does beyond g sqrt(Perron root) = 1; below, the trivial point decays at 1 less that."""
+    gain = onset_gain(CYCLE)
+    (trivial,) = flow_populations(0.9 * gain, means=np.zeros((3, 3)), deviations=CYCLE)
+    assert trivial.lambda_max == pytest.approx(-0.1)
+    with pytest.raises(TheoryError, match="fluctuates"):
+        flow_populations(1.1 * gain, means=np.zeros((3, 3)), deviations=CYCLE)
+
+
+# The exponent
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.5])
+def test_the_exponent_of_couplings_that_no_scaling_makes_symmetric_is_that_of_dense_algebra(sigma: float) -> None:
+    """The s at which the kernel r^|t - t'| / (e^{2s} - gamma^2) W E f'f'(t'), r = gamma e^{-s}, on lags -120 .. 120, has the
+    Perron root 1: the operator's Green's function, as a dense matrix."""
+    g, gamma = 2.0, 0.4
+    found = snt_populations(g, gamma, sigma, means=np.zeros((3, 3)), deviations=CYCLE / 2)[0]
+    assert found.lambda_max > 1e-3
+    f = _equation(g, gamma, sigma, np.zeros((3, 3)), CYCLE / 2, 0.0, 0.0, "tanh")
+    lags = np.arange(-120, 121)
+    Delta = np.zeros((241, 3))
+    n = min(found.lags.size, 121)
+    Delta[120 : 120 + n] = found.autocorrelation[:, :n].T
+    Delta[:120] = Delta[:120:-1]
+    potential = f.feedback(found.mean, found.variance, Delta)
+
+    def excess(s: float) -> float:
+        kernel = (gamma * np.exp(-s)) ** np.abs(lags[:, None] - lags) / (np.exp(2 * s) - gamma**2)
+        x = np.ones((241, 3))
+        root = 1.0
+        for _ in range(300):
+            x = kernel @ np.einsum("tab,tb->ta", potential, x)
+            root = np.linalg.norm(x)
+            x /= root
+        return float(root - 1)
+
+    assert brentq(excess, found.lambda_max - 0.01, found.lambda_max + 0.02) == pytest.approx(found.lambda_max, abs=1e-8)
+
+
+def test_the_trivial_point_loses_stability_at_the_gain_of_the_perron_root() -> None:
+    """Aljadeff, Stern & Sharpee 2015; at a tenth below and above, and for the slope 1/4 of a logistic function."""
+    gain = onset_gain(CYCLE, 0.3)
+    assert gain * np.sqrt(np.max(np.abs(np.linalg.eigvals(CYCLE**2)))) == pytest.approx(0.7)
+    for factor, stable in ((0.9, True), (1.1, False)):
+        states = snt_populations(factor * gain, 0.3, means=np.zeros((3, 3)), deviations=CYCLE)
+        (trivial,) = [s for s in states if s.kind == "trivial"]
+        assert trivial.is_stable is stable
+        assert trivial.lambda_max == pytest.approx(np.log(0.3 + 0.7 * factor), abs=1e-12)
+    assert onset_gain(CYCLE, 0.3, slope=0.25) == pytest.approx(4 * gain)
+    assert onset_gain(np.zeros((2, 2))) == np.inf
+
+
+def test_mean_couplings_make_the_trivial_point_oscillate() -> None:
+    """Outliers gamma + g mu, mu the eigenvalues 0.1 +- 1.3 i of the means: a complex pair leaves the unit circle first."""
+    means, g, gamma = np.array([[0.1, -1.3], [1.3, 0.1]]), 0.9, 0.2
+    states = snt_populations(g, gamma, means=means, deviations=0.3 * np.ones((2, 2)))
+    expected = abs(gamma + g * (0.1 + 1.3j))
+    assert trivial_outlier(means, g, gamma) == pytest.approx(expected)
+    (trivial,) = [s for s in states if s.kind == "trivial"]
+    assert trivial.lambda_max == pytest.approx(np.log(expected))
+    assert not trivial.is_stable
+
+
+# Drawn networks
+
+
+def drawn(number: int, N: int, means: Floats, deviations: Floats) -> tuple[Floats, Floats, np.random.Generator]:
+    """J (N, N) and the population of each neuron; 60 % in the first."""
+    rng = np.random.Generator(np.random.Philox(number))
+    sizes = np.array([3 * N // 5, N - 3 * N // 5])
+    of = np.repeat([0, 1], sizes)
+    J = (means / sizes)[of][:, of] + (deviations / np.sqrt(sizes))[of][:, of] * rng.standard_normal((N, N))
+    return J, of, rng
+
+
+def test_drawn_networks_of_excitation_and_inhibition_are_in_the_state_of_theory() -> None:
+    """Means, variances and lambda_1 (Benettin's method) of 12 networks, N = 1000, 120 steps after 40: within 4 standard errors
+    over networks, and 3 / N for what is beyond mean field. The theory of one population with the same spread is outside."""
+    N, networks, g, sigma = 1000, 12, 1.5, 0.4
+    state = snt_populations(g, 0.0, sigma, means=MEANS, deviations=DEVIATIONS, theta_bar=0.1, sigma_theta=0.3)[0]
+    found = np.zeros((networks, 5))
+    for number in range(networks):
+        J, of, rng = drawn(number, N, MEANS, DEVIATIONS)
+        theta, u, w = 0.1 + 0.3 * rng.standard_normal(N), rng.standard_normal(N), rng.standard_normal(N)
+        for t in range(160):
+            f = np.tanh(g * u)
+            w = J @ (g * (1 - f**2) * w)
+            growth = np.linalg.norm(w)
+            w /= growth
+            u = J @ f - theta + sigma * rng.standard_normal(N)
+            if t >= 40:
+                pieces = u[of == 0], u[of == 1]
+                found[number] += [*(x.mean() for x in pieces), *(x.var(ddof=1) for x in pieces), np.log(growth)]
+    found /= 120
+    expected = np.array([*state.mean, *state.variance, state.lambda_max])
+    error = found.std(axis=0, ddof=1) / np.sqrt(networks)
+    assert np.all(np.abs(found.mean(axis=0) - expected) < 4 * error + 3 / N)
+    assert error[4] < 0.003
+    assert abs(expected[0] - expected[1]) + abs(expected[2] - expected[3]) > 10 * error[:4].max()
+
+
+def test_outliers_of_a_drawn_network_at_its_fixed_point_are_those_of_theory() -> None:
+    """A stable static state of two populations with a stimulus, N = 1500: the Jacobian's two outermost eigenvalues, a complex
+    pair, at |l| = 0.8 with a bulk of 0.4; within 4 / N^{1/2} times the bulk's radius."""
+    N, g, means, deviations = 1500, 1.2, np.array([[0.4, -0.9], [0.8, 0.3]]), 0.4 * DEVIATIONS
+    equation: PopulationEquation = _equation(g, 0.0, 0.0, means, deviations, 0.1, 0.3, "tanh")
+    ((mean, variance),) = moments(equation, static=True)
+    (state,) = snt_populations(g, means=means, deviations=deviations, theta_bar=0.1, sigma_theta=0.3)
+    outliers = static_outliers(equation, mean, variance)
+    largest = outliers[np.argmax(np.abs(outliers))]
+    assert state.kind == "static"
+    assert state.lambda_max == pytest.approx(np.log(abs(largest)))
+    J, _, rng = drawn(0, N, means, deviations)
+    theta, u = 0.1 + 0.3 * rng.standard_normal(N), np.zeros(N)
+    for _ in range(300):
+        u = J @ np.tanh(g * u) - theta
+    mu = np.linalg.eigvals(J * (g * (1 - np.tanh(g * u) ** 2)))
+    mu = mu[np.argsort(-np.abs(mu))]
+    assert abs(mu[0].real - largest.real) + abs(abs(mu[0].imag) - abs(largest.imag)) < 4 / np.sqrt(N) * state.gain_radius
+    assert abs(mu[2]) < 1.1 * state.gain_radius < 0.8 * abs(largest)
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"means": np.zeros((2, 3))},
+        {"means": np.zeros((3, 3))},
+        {"deviations": -np.ones((2, 2))},
+        {"fractions": (0.5, 0.6)},
+        {"theta_bar": (1, 2, 3)},
+        {"gamma": 1.0},
+        {"sigma_theta": (0.1, -0.1)},
+        {"transfer": "relu"},
+    ],
+)
+def test_what_is_no_model_of_populations_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TheoryError):
+        snt_populations(**({"g": 1.0, "means": np.zeros((2, 2)), "deviations": np.ones((2, 2))} | wrong))
+
+
+def test_a_linear_network_that_grows_without_bound_has_no_state() -> None:
+    with pytest.raises(TheoryError, match="no stationary state"):
+        snt_populations(1.0, 0.2, 0.3, means=np.zeros((2, 2)), deviations=np.ones((2, 2)), transfer="linear")

@@ -1,0 +1,237 @@
+"""Theory beside the points: stage and calculator hold the theory's values; refusals come before anything is computed."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rnn_atlas.cli import main
+from rnn_atlas.config import study_from
+from rnn_atlas.contracts import Context, NetworkIdentity, Number, Section, Tile
+from rnn_atlas.errors import StudyError
+from rnn_atlas.networks.gaussian import Gaussian
+from rnn_atlas.networks.gaussian_low_rank import GaussianLowRank
+from rnn_atlas.networks.populations import Populations
+from rnn_atlas.registry import ENSEMBLES, MODELS
+from rnn_atlas.stages.theory import Theory
+from rnn_atlas.status import BranchKind, Status
+from rnn_atlas.theory.mean_field import flow, snt
+
+from .support import low_rank
+
+
+def context(model: str = "snt", ensemble: type = Gaussian, options: Section | None = None, **given: object) -> Context:
+    entry = MODELS[model]
+    of_model = {k.removeprefix("model_"): v for k, v in given.items() if k.startswith("model_")}
+    of_stage = {k: v for k, v in given.items() if not k.startswith("model_")}
+    chosen = options if options is not None else ensemble.Options()  # type: ignore[attr-defined]
+    return Context(entry, entry.Options(**of_model), ensemble, chosen, Theory.Options(**of_stage), 1)
+
+
+def tile(*points: dict[str, Number], model: str = "snt", **ensemble: Number) -> Tile:
+    values = {"J_mean": 0.0, "J_std": 1.0} | ensemble
+    defaults = {p.name: p.default for p in MODELS[model].parameters if p.name != "initial"}
+    return Tile(NetworkIdentity("gaussian", "{}", tuple(values.items())), tuple(tuple((defaults | p).items()) for p in points))
+
+
+def test_a_point_holds_the_attracting_state_of_the_theory_whatever_stands_beside_it() -> None:
+    points = [{"g": 3.0, "gamma": 0.5}, {"g": 0.5}, {"g": 1.5, "sigma": 0.5}, {"g": 0.8, "gamma": 0.1, "sigma_theta": 0.4}]
+    found = Theory.compute(tile(*points), context(), None).values
+    for i, point in enumerate(points):
+        expected = snt(**point)[0]
+        alone = Theory.compute(tile(point), context(), None).values
+        for name in ("mean", "variance", "variance_static", "lambda_max"):
+            assert found[f"{name}_theory"][i] == getattr(expected, name)
+            assert alone[f"{name}_theory"][0] == found[f"{name}_theory"][i]
+        assert BranchKind(found["branch_theory"][i]).name.lower() == expected.kind
+    assert [BranchKind(kind).name for kind in found["branch_theory"]] == ["CHAOTIC", "TRIVIAL", "DRIVEN", "STATIC"]
+
+
+def test_lines_are_the_known_ones_without_noise() -> None:
+    """SOURCE: Sompolinsky, Crisanti & Sommers 1988: onset at g J = 1 - gamma; half of it contracts, as ||J|| -> 2 J."""
+    found = Theory.compute(tile(*({"g": 1.0, "gamma": gamma} for gamma in (0.0, 0.3, 0.8)), J_std=2.0), context(), None).values
+    onset = np.array([1.0, 0.7, 0.2]) / 2.0
+    np.testing.assert_allclose(found["g_onset_theory"], onset, rtol=1e-7)
+    np.testing.assert_allclose(found["g_local_theory"], onset, rtol=1e-7)
+    np.testing.assert_allclose(found["g_contraction_theory"], onset / 2, rtol=1e-12)
+
+
+def test_noise_opens_a_strip_between_local_instability_and_chaos() -> None:
+    """SOURCE: Schuecker, Goedeke & Helias 2018: only with memory; without leak both lines are E f'^2 = 1 / J^2."""
+    found = Theory.compute(tile({"g": 1.0, "sigma": 0.5}, {"g": 1.0, "gamma": 0.6, "sigma": 0.5}), context(), None).values
+    onset, local = found["g_onset_theory"], found["g_local_theory"]
+    assert onset[0] == pytest.approx(local[0], rel=1e-9)
+    assert local[1] < 0.9 * onset[1]
+    for g, leak, sigma in ((onset[0], 0.0, 0.5), (onset[1], 0.6, 0.5)):
+        assert abs(snt(g, leak, sigma)[0].lambda_max) < 1e-9
+    assert snt(local[1], 0.6, 0.5)[0].gain_radius + 0.6 == pytest.approx(1.0, abs=1e-9)
+
+
+def test_a_spectrum_integrates_to_the_variance_that_moves() -> None:
+    """Parseval: the one-sided density over all frequencies is Delta(0) - Delta(infinity)."""
+    for model, points, step in (
+        ("snt", ({"g": 3.0, "gamma": 0.5}, {"g": 1.5, "gamma": 0.5, "sigma_theta": 0.5, "sigma": 0.2}), 1.0),
+        ("rate", ({"g": 3.0}, {"g": 2.0, "D": 0.3}), 0.05),
+    ):
+        found = Theory.compute(tile(*points, model=model), context(model, lag_step=step, frequencies=8001), None)
+        frequency = found.coordinates["theory_frequency"]
+        power = np.trapezoid(found.values["power_spectrum_theory"], frequency, axis=1)
+        moving = found.values["variance_theory"] - found.values["variance_static_theory"]
+        np.testing.assert_allclose(power, moving, rtol=2e-5)
+
+
+def test_autocovariances_start_at_the_variance_and_end_at_the_static_part() -> None:
+    found = Theory.compute(
+        tile({"g": 3.0, "D": 0.5}, {"g": 0.5, "D": 0.5}, model="rate"), context("rate", lags=400), None
+    ).values
+    Delta = found["autocorrelation_theory"]
+    np.testing.assert_allclose(Delta[:, 0], found["variance_theory"], rtol=1e-9)
+    np.testing.assert_allclose(Delta[:, -1], found["variance_static_theory"], rtol=1e-7)  # 20 decay lengths
+    assert np.all(np.diff(Delta[0][:30]) < 0)
+    np.testing.assert_array_equal(Delta[1], Delta[1, 0])
+
+
+def test_an_euler_scheme_has_the_theory_of_its_own_map() -> None:
+    """Euler steps of length dt are the SNT map with gamma = 1 - dt and couplings g dt; exponents per tau, not per step."""
+    dt, g = 0.25, 3.0
+    found = Theory.compute(tile({"g": g}, model="rate"), context("rate", model_integrator="euler", model_dt=dt), None).values
+    expected = snt(g * dt, 1 - dt)[0]
+    assert found["lambda_max_theory"][0] == pytest.approx(expected.lambda_max / dt, rel=1e-9)
+    assert found["variance_theory"][0] == pytest.approx((g * dt) ** 2 * expected.variance, rel=1e-9)
+    finer = [
+        Theory.compute(tile({"g": g}, model="rate"), context("rate", model_integrator=name, model_dt=0.05, onset=False), None)
+        for name in ("euler", "exponential_euler")
+    ]
+    for run in finer:
+        assert run.values["lambda_max_theory"][0] == pytest.approx(flow(g)[0].lambda_max, rel=0.04)  # O(dt)
+
+
+def test_white_noise_enters_an_euler_scheme_as_its_steps_have_it() -> None:
+    """With linear f and no coupling x is an Ornstein-Uhlenbeck process: variance s^2, exactly so for exponential Euler;
+    Euler's is s^2 / (1 - dt / 2)."""
+    s, dt = 0.7, 0.2
+    for name, expected in (("exponential_euler", s**2), ("euler", s**2 / (1 - dt / 2))):
+        here = context("rate", model_integrator=name, model_dt=dt, model_transfer="linear", onset=False)
+        found = Theory.compute(tile({"g": 0.0, "white_noise": s}, model="rate"), here, None).values
+        assert found["variance_theory"][0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_linear_network_beyond_its_onset_has_no_state_and_says_so() -> None:
+    result = Theory.compute(tile({"g": 0.9, "sigma": 0.1}, {"g": 1.1, "sigma": 0.1}), context(model_transfer="linear"), None)
+    assert list(result.status) == [Status.OK, Status.DIVERGED]
+    assert result.values["variance_theory"][0] == pytest.approx(0.01 / (1 - 0.81))
+    assert np.isnan(result.values["variance_theory"][1])
+    assert np.isnan(result.values["lambda_max_theory"][1])
+
+
+def test_a_structure_takes_over_where_its_overlap_beats_the_average_slope() -> None:
+    """SOURCE: Mastrogiuseppe & Ostojic 2018: homogeneous chaos at g = 2 is unstable beyond overlap 1 / E phi' = 2.0541."""
+    for overlap, structured in ((2.0, False), (2.1, True)):
+        options = low_rank((3.0,), (overlap,))
+        here = context("rate", GaussianLowRank, options, onset=False)
+        found = Theory.compute(tile({"g": 2.0}, model="rate", rank=1), here, None).values
+        assert (found["variance_static_theory"][0] > 1e-3) == structured
+
+
+@pytest.mark.parametrize(
+    ("network", "parameters", "reason"),
+    [
+        ({"ensemble": "correlated"}, {"tau": 0.5}, "memory term"),
+        ({"ensemble": "heavy_tailed"}, {"alpha": 1.5}, "no variance"),
+        ({"ensemble": "sparse"}, {"K": 10}, "many inputs"),
+        ({"ensemble": "gaussian_low_rank", "strengths": [2.0], "overlaps": [1.0]}, {"rank": 1, "J_mean": 1.0}, "J_mean: 0"),
+    ],
+)
+def test_the_stage_is_refused_where_the_theory_does_not_apply(
+    network: dict[str, object], parameters: dict[str, float], reason: str
+) -> None:
+    content = {
+        "study": "refused", "title": "t", "seed": 1, "model": {"name": "snt"}, "network": network,
+        "parameters": {"N": 200} | parameters, "sweeps": {"line": {"g": [1.0, 2.0]}}, "stages": {"theory": {}},
+    }  # fmt: skip
+    with pytest.raises(StudyError, match=rf"mean-field theory does not apply: .*{reason}.*\(sweeps.line\)"):
+        study_from(content, "refused.yaml")
+
+
+def test_every_ensemble_says_what_its_limit_is_or_why_it_has_none() -> None:
+    values = {"J_mean": 0.0, "J_std": 1.5, "tau": 0.0, "alpha": 2.0, "K": 200, "rank": 0}
+    blocks = Populations.Options(fractions=(0.5, 0.5), means=((1.0, 0.0), (0.0, 0.0)), deviations=((1.0, 1.0), (1.0, 1.0)))
+    options = {"gaussian_low_rank": low_rank((2.0,), (1.0,)), "populations": blocks}
+    for name, ensemble in ENSEMBLES.items():
+        law = ensemble.law(options.get(name), values)
+        if name in {"gaussian", "gaussian_low_rank", "correlated", "heavy_tailed", "sparse", "orthogonal"}:
+            assert getattr(law, "deviation", None) == 1.5, name
+        elif name == "populations":
+            assert getattr(law, "deviations", None) == blocks.deviations
+        else:
+            assert getattr(law, "reason", ""), name
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    assert main(["theory", *arguments, "--json"]) == 0
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_the_calculator_prints_the_state(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "snt", "--g", "3", "--gamma", "0.5", "--sigma", "0.2", "--theta-bar", "0.1", "--j-bar", "0.5")
+    expected = snt(3.0, 0.5, 0.2, theta_bar=0.1, J_mean=0.5)
+    for name in ("mean", "variance", "lambda_max"):
+        assert found[name] == getattr(expected[0], name)
+    assert found["branch"] == "chaotic"
+    assert len(found["branches"]) == len(expected)  # type: ignore[arg-type]
+
+
+def test_the_calculator_prints_the_autocorrelation(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "flow", "--g", "2", "--white-noise", "0.3", "--autocorrelation")
+    lags, Delta = np.array(found["lags"]), np.array(found["autocorrelation"])
+    assert Delta[0] == pytest.approx(found["variance"], rel=1e-9)  # type: ignore[arg-type]
+    slope = (-25 * Delta[0] + 48 * Delta[1] - 36 * Delta[2] + 16 * Delta[3] - 3 * Delta[4]) / (12 * (lags[1] - lags[0]))
+    assert slope == pytest.approx(-0.09, rel=1e-3)  # Delta'(0+) = -s^2
+    assert abs(Delta[-1]) < 1e-6
+
+
+def test_the_calculator_finds_onsets(capsys: pytest.CaptureFixture[str]) -> None:
+    """0.1 in u units: 1.220357; the flow's: 1.133278 (both from the theory's own equations, to six digits)."""
+    assert answer(capsys, "snt", "--onset", "g", "--sigma", "0.1")["g_c"] == pytest.approx(1.220357, abs=1e-6)
+    assert answer(capsys, "flow", "--onset", "g", "--white-noise", "0.1")["g_c"] == pytest.approx(1.133278, abs=1e-6)
+    assert answer(capsys, "snt", "--onset", "gamma", "--g", "0.4")["gamma_c"] == pytest.approx(0.6, abs=1e-7)
+
+
+def test_the_calculator_prints_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["theory", "flow", "--g", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[0] == "state"
+    assert [line.split()[0] for line in lines[1:]] == ["chaotic", "static", "trivial"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["snt"], "needs a gain"),
+        (["snt", "--g", "2", "--gamma", "1"], "gamma must be in [0, 1)"),
+        (["flow", "--g", "-1"], "g must be at least 0"),
+        (["snt", "--g", "2", "--sigma", "0.1", "--transfer", "linear"], "grows without bound"),
+        (["flow", "--onset", "D", "--g", "0.5"], "no onset of chaos"),
+    ],
+)
+def test_the_calculator_says_what_it_cannot_answer(
+    arguments: list[str], fragment: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["theory", *arguments]) == 2
+    assert fragment in capsys.readouterr().err
+
+
+def test_several_populations_stand_in_the_store_as_averages_over_all_neurons() -> None:
+    """Two populations with the same statistics are one; two with different ones have a static part between their means."""
+    equal = Populations.Options(fractions=(0.3, 0.7), means=((0.0, 0.0), (0.0, 0.0)), deviations=((0.6, 0.8), (0.6, 0.8)))
+    point = {"g": 2.0, "gamma": 0.3, "sigma": 0.2}
+    found = Theory.compute(tile(point), context("snt", Populations, equal), None).values
+    expected = snt(2.0, 0.3, 0.2)[0]
+    for name in ("mean", "variance", "variance_static", "lambda_max"):
+        assert found[f"{name}_theory"][0] == pytest.approx(getattr(expected, name), rel=1e-8, abs=1e-12)
+    np.testing.assert_allclose(found["autocorrelation_theory"][0][:5], expected.autocorrelation[:5], rtol=1e-7)
+    apart = Populations.Options(fractions=(0.5, 0.5), means=((3.0, 0.0), (0.0, 0.0)), deviations=((0.0, 0.0), (0.0, 0.0)))
+    found = Theory.compute(tile({"g": 1.0}), context("snt", Populations, apart), None).values
+    u = 2.984704585  # u = 3 tanh(u)
+    assert abs(found["mean_theory"][0]) == pytest.approx(u / 2, rel=1e-8)
+    assert found["variance_static_theory"][0] == pytest.approx(u**2 / 4, rel=1e-8)
