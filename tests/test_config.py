@@ -207,8 +207,31 @@ REFUSED = [
     ("figures.autocorrelation.select", {"sigma": 0.77}, ("figures.autocorrelation", "0.77", "0.5")),
     ("figures.heat_map", {"kind": "heat_map", "sweep": "plane", "x": "g", "y": "g", "select": {"sigma": 0}},
      ("figures.heat_map", "'g'", "twice")),
+    ("figures.heat_map", {"kind": "z_scores", "sweep": "plane"},
+     ("'heat_map'", "needs the stage 'theory'", "to stages")),
+    ("figures.heat_map", {"kind": "regions", "sweep": "plane"},
+     ("'heat_map'", "needs the stage 'theory'", "to stages")),
+    ("figures.size_curves.variable", "mean", ("figures.size_curves.variable", "lambda_max", "variance", "'mean'")),
     ("figures.heat_map.variable", "lambda", ("figures.heat_map.variable", "lambda_max", "'lambda'")),
 ]  # fmt: skip
+
+
+def test_z_scores_need_the_comparison_which_a_study_asks_for(small: dict[str, Any]) -> None:
+    small["stages"]["theory"] = {}
+    small["figures"] = {"z": {"kind": "z_scores", "sweep": "plane"}}
+    with pytest.raises(StudyError, match=r"figure 'z' needs the comparison 'compare'; add `compare: \{\}` to the study"):
+        study_from(small)
+    figure = study_from(small | {"compare": {}}).figures["z"]
+    assert figure.needed == ("theory", "compare")  # and no axis of the sweep is to be held fixed
+
+
+def test_curves_of_the_variance_need_no_exponents(small: dict[str, Any]) -> None:
+    del small["stages"]["lyapunov"], small["sweeps"]["spectra"]
+    small["figures"] = {"curves": {"kind": "size_curves", "sweep": "sizes", "variable": "variance"}}
+    assert study_from(small).figures["curves"].needed == ("simulation",)
+    small["figures"]["curves"]["variable"] = "lambda_max"
+    with pytest.raises(StudyError, match="needs the stage 'lyapunov'"):
+        study_from(small)
 
 
 @pytest.mark.parametrize(("path", "value", "fragments"), REFUSED, ids=[f"{c[0]}={c[1]!r}"[:70] for c in REFUSED])

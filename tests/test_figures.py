@@ -1,11 +1,13 @@
 """Figures: every kind is drawn from a finished study, says where it comes from, and hides no point that failed."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
@@ -16,10 +18,15 @@ from PIL import Image
 
 import rnn_atlas
 from rnn_atlas.cli import main
+from rnn_atlas.compare import compare
 from rnn_atlas.errors import StoreError
+from rnn_atlas.extrapolation import Compare
 from rnn_atlas.figures.draw import draw_figure
+from rnn_atlas.figures.eigenvalues import predicted_outliers
 from rnn_atlas.figures.kinds import KINDS, drawer
+from rnn_atlas.figures.regions import REGIONS, regions, signs
 from rnn_atlas.figures.style import style
+from rnn_atlas.figures.z_scores import degrees_of_freedom, student
 from rnn_atlas.status import Status
 
 from .conftest import Finished, run_serially
@@ -54,6 +61,55 @@ figures:
 """
 
 
+THEORY = """
+study: theory
+title: Measurement beside mean-field theory
+seed: 7
+model: {name: snt, transfer: tanh}
+network: {ensemble: gaussian}
+parameters: {N: 20}
+realizations: 3
+sweeps:
+  leak: {g: [0.25, 0.5, 1.0, 2.0], gamma: [0.0, 0.25, 0.5]}
+  noise: {g: [0.5, 0.8, 1.1, 1.4], sigma: [0.0, 0.4, 0.8], gamma: 0.5}
+  drive: {gamma: [0.0, 0.5], sigma: [0.4, 1.2], g: 1.2}
+  sizes: {N: [16, 24], g: [0.5, 1.5, 3.0], gamma: [0.0, 0.5]}
+stages:
+  networks: {}
+  theory: {}
+  simulation: {transient: 100, duration: 200}
+  lyapunov: {exponents: 1, transient: 50, duration: 192}
+compare: {}
+figures:
+  heat_map: {kind: heat_map, sweep: leak, x: g, y: gamma}
+  heat_map_turned: {kind: heat_map, sweep: leak, x: gamma, y: g}
+  heat_map_noise: {kind: heat_map, sweep: noise, x: g, y: sigma}
+  heat_map_without_g: {kind: heat_map, sweep: drive, x: sigma, y: gamma}
+  heat_map_of_sizes: {kind: heat_map, sweep: sizes, x: g, y: N, select: {gamma: 0.5}}
+  size_curves: {kind: size_curves, sweep: sizes, select: {gamma: 0}}
+  size_curves_of_leaks: {kind: size_curves, sweep: sizes, curves: gamma, select: {N: 24}}
+  size_curves_along_n: {kind: size_curves, sweep: sizes, x: N, curves: g, select: {gamma: 0}}
+  variance: {kind: size_curves, sweep: sizes, variable: variance, select: {gamma: 0.5}}
+  eigenvalues: {kind: eigenvalues, sweep: sizes}
+  autocorrelation: {kind: autocorrelation, sweep: noise, select: {sigma: 0.4}}
+  power_spectrum: {kind: power_spectrum, sweep: noise, select: {sigma: 0.4}}
+  power_spectrum_at_rest: {kind: power_spectrum, sweep: leak, select: {gamma: 0}}
+  regions: {kind: regions, sweep: noise}
+  regions_turned: {kind: regions, sweep: noise, x: sigma, y: g}
+  regions_of_sizes: {kind: regions, sweep: sizes, x: N, y: g, select: {gamma: 0.5}}
+  z_scores: {kind: z_scores, sweep: sizes}
+  z_scores_of_a_part: {kind: z_scores, sweep: sizes, select: {gamma: 0.5}}
+"""
+
+
+@pytest.fixture(scope="module")
+def theory(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A study with mean-field theory and the comparison with it. Only to be read."""
+    done = run_serially(yaml.safe_load(THEORY), tmp_path_factory.mktemp("theory"))
+    compare(done.study, done.results)
+    return done
+
+
 @pytest.fixture(scope="module")
 def linear(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """u(t+1) = gamma u + g J u dies out while |gamma + g mu| < 1 for all eigenvalues mu of J, and diverges above that."""
@@ -77,33 +133,39 @@ def texts(figure: Figure) -> str:
 # Every kind
 
 
-def test_the_study_these_tests_draw_from_asks_for_every_kind(finished: Finished) -> None:
-    assert {figure.kind for figure in finished.study.figures.values()} == set(KINDS)
+def test_the_studies_these_tests_draw_from_ask_for_every_kind(finished: Finished, theory: Finished) -> None:
+    assert {f.kind for study in (finished, theory) for f in study.study.figures.values()} == set(KINDS)
+
+
+@pytest.fixture
+def holder(kind: str, finished: Finished, theory: Finished) -> Finished:
+    """The study that has a figure of this kind: without theory where it can be drawn without."""
+    return finished if kind in finished.study.figures else theory
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_figure_is_saved_as_png_and_pdf_with_its_study_and_data_in_them_and_is_repeatable(
-    kind: str, finished: Finished
+    kind: str, holder: Finished
 ) -> None:
     """Drawn through the command line. The digests are those of the datasets it was drawn from. Drawn again, it has the same
     bytes: there is no time of day in it, so that what has not changed is seen not to have changed."""
-    assert main(["figures", str(finished.file), kind, "--results", str(finished.root)]) == 0
-    png, pdf = (finished.results / "figures" / f"{kind}.{ending}" for ending in ("png", "pdf"))
+    assert main(["figures", str(holder.file), kind, "--results", str(holder.root)]) == 0
+    png, pdf = (holder.results / "figures" / f"{kind}.{ending}" for ending in ("png", "pdf"))
     pixels = imread(png)[..., :3]
     assert min(pixels.shape[:2]) > 300
     assert pixels.std() > 0.02
     assert np.mean(pixels.min(axis=2) < 0.99) > 0.005  # more ink than an empty frame
     with Image.open(png) as image:
         origin = str(image.info["Description"])
-    assert "study small" in origin
-    receipts = rnn_atlas.open(finished.results).receipts
+    assert f"study {holder.study.study}" in origin
+    receipts = rnn_atlas.open(holder.results).receipts
     for stage in KINDS[kind].Options.stages:
         assert receipts[stage]["digest"][:16] in origin
         assert receipts[stage]["digest"][:16].encode() in pdf.read_bytes()
-    assert b"study small" in pdf.read_bytes()
+    assert f"study {holder.study.study}".encode() in pdf.read_bytes()
     assert pdf.read_bytes().startswith(b"%PDF")
     before = [png.read_bytes(), pdf.read_bytes()]
-    assert [path.read_bytes() for path in draw_figure(finished.study, kind, finished.results)] == before
+    assert [path.read_bytes() for path in draw_figure(holder.study, kind, holder.results)] == before
 
 
 LABELS = {
@@ -112,20 +174,26 @@ LABELS = {
     "eigenvalues": [r"Re eigenvalue of \$1\.5", "Im", "circular law, radius 1.5", "rank 2"],
     "autocorrelation": [r"lag .* \[steps\]", r"Delta", r"gain \$g\$"],
     "activity_strips": [r"time \[steps\]", r"population activity", r"\$g\$ = 3"],
+    "power_spectrum": [r"frequency \[cycles step", r"power spectral density \[steps\]", r"gain \$g\$", "mean field"],
+    "regions": [r"gain \$g\$", r"noise \$.sigma\$", "locally expansive, not chaotic", "mean-field theory", "onset of chaos"],
+    "z_scores": [r"\$z\$ = \(limit", "points", "Student's t", "standard normal", r"lambda_1", "variance"],
     "lyapunov_spectra": [r"rank \$i/N\$, \$N\$ = 20", r"\$N\$ = 32", r"lambda_i\$ \[step\$\^\{-1\}\$\]"],
 }
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_labels_say_what_is_shown_and_in_which_unit(kind: str, finished: Finished) -> None:
-    words = texts(drawn(finished, kind))
+def test_labels_say_what_is_shown_and_in_which_unit(kind: str, holder: Finished) -> None:
+    words = texts(drawn(holder, kind))
     for label in LABELS[kind]:
         assert re.search(label, words), f"{label} is not among\n{words}"
 
 
-@pytest.mark.parametrize("kind", ["heat_map", "size_curves", "autocorrelation", "lyapunov_spectra"])
-def test_an_average_shows_over_how_many_networks_it_was_taken(kind: str, finished: Finished) -> None:
-    assert re.search(r"2\s+networks", texts(drawn(finished, kind)))
+AVERAGES = ["heat_map", "size_curves", "autocorrelation", "power_spectrum", "lyapunov_spectra", "regions"]
+
+
+@pytest.mark.parametrize("kind", AVERAGES)
+def test_an_average_shows_over_how_many_networks_it_was_taken(kind: str, holder: Finished) -> None:
+    assert re.search(rf"{holder.study.realizations}\s+networks", texts(drawn(holder, kind)))
 
 
 def test_a_figure_of_a_study_where_all_went_well_speaks_of_no_failure(finished: Finished) -> None:
@@ -183,6 +251,243 @@ def test_eigenvalues_are_those_of_the_networks_times_the_gain(finished: Finished
             expected = 1.5 * np.linalg.eigvals(J)
             shown = np.asarray(line.get_xdata()) + 1j * np.asarray(line.get_ydata())
             np.testing.assert_allclose(np.sort_complex(shown.round(9)), np.sort_complex(expected.round(9)), atol=1e-8)
+
+
+# Theory beside it
+
+
+def line_of(figure: Figure, word: str) -> Any:
+    """The one line of the first panel whose label has this word."""
+    (line,) = [line for line in figure.axes[0].lines if word in str(line.get_label())]
+    return line
+
+
+@pytest.mark.parametrize(("name", "turned"), [("heat_map", False), ("heat_map_turned", True)])
+def test_the_lines_of_a_heat_map_are_the_gains_of_the_theory(name: str, turned: bool, theory: Finished) -> None:
+    """Over (g, gamma) without noise: the onset at g = 1 - gamma, which local instability meets; contraction at half of it."""
+    figure = drawn(theory, name)
+    dataset = rnn_atlas.open(theory.results)["leak"].isel(g=0)
+    for word, variable in (("onset of chaos", "g_onset_theory"), ("contraction", "g_contraction_theory")):
+        x, y = line_of(figure, word).get_data()
+        gain, leak = (y, x) if turned else (x, y)
+        np.testing.assert_array_equal(gain, dataset[variable].values)
+        np.testing.assert_array_equal(leak, [0.0, 0.25, 0.5])
+    np.testing.assert_allclose(dataset.g_onset_theory.values, [1.0, 0.75, 0.5], rtol=1e-6)
+    assert "local instability" not in texts(figure)
+
+
+def test_a_heat_map_over_gain_and_leak_shows_the_onset_of_each_network(theory: Finished) -> None:
+    figure = drawn(theory, "heat_map")
+    onsets = rnn_atlas.open(theory.results)["leak"].onset_g
+    shown = [line for line in figure.axes[0].lines if "each network" in str(line.get_label())]
+    for realization, line in enumerate(shown):
+        np.testing.assert_array_equal(line.get_xdata(), onsets.isel(realization=realization).values)
+        np.testing.assert_array_equal(line.get_ydata(), onsets.onset_gamma.values)
+    assert len(shown) == 3
+    assert "onset of each network, $N$ = 20" in texts(figure)
+    assert "each network" not in texts(drawn(theory, "heat_map_noise"))  # told without noise, and at other leaks
+
+
+def test_under_noise_a_heat_map_tells_local_instability_from_the_onset(theory: Finished) -> None:
+    figure = drawn(theory, "heat_map_noise")
+    dataset = rnn_atlas.open(theory.results)["noise"].isel(g=0)
+    onset, local = line_of(figure, "onset of chaos"), line_of(figure, "local instability")
+    np.testing.assert_array_equal(onset.get_xdata(), dataset.g_onset_theory.values)
+    np.testing.assert_array_equal(local.get_xdata()[1:], dataset.g_local_theory.values[1:])
+    assert np.isnan(local.get_xdata()[0])  # they meet without noise
+    assert np.all(local.get_xdata()[1:] < onset.get_xdata()[1:])
+    assert "contraction" not in texts(figure)  # at g = 0.25, outside the view
+
+
+def test_the_lines_leave_the_view_as_the_cells_have_it(theory: Finished) -> None:
+    ax = drawn(theory, "heat_map_noise").axes[0]
+    np.testing.assert_allclose([*ax.get_xlim(), *ax.get_ylim()], [0.35, 1.55, -0.2, 1.0])
+
+
+def test_without_the_gain_as_an_axis_a_heat_map_shows_where_the_exponent_of_the_theory_is_zero(theory: Finished) -> None:
+    figure = drawn(theory, "heat_map_without_g")
+    exponent = rnn_atlas.open(theory.results)["drive"].lambda_max_theory.transpose("gamma", "sigma")
+    assert exponent.min() < 0 < exponent.max()
+    dashed = [c for c in figure.axes[0].collections if c.get_label() == "" or "Contour" in type(c).__name__]
+    (contour,) = [c for c in dashed if getattr(c, "levels", [1.0])[0] == 0.0 and c.get_linestyle()[0][1] is not None]
+    vertices = np.concatenate([path.vertices for path in contour.get_paths()])
+    for sigma, gamma in vertices:  # the interpolated exponent is 0 there
+        assert float(exponent.interp(sigma=sigma, gamma=gamma)) == pytest.approx(0.0, abs=0.02)
+    assert "onset of chaos, mean field" in texts(figure)
+
+
+def test_the_onset_is_the_same_at_every_N(theory: Finished) -> None:
+    onset = line_of(drawn(theory, "heat_map_of_sizes"), "onset of chaos")
+    np.testing.assert_allclose(onset.get_xdata(), [0.5, 0.5], rtol=1e-6)
+    np.testing.assert_array_equal(onset.get_ydata(), [16, 24])
+
+
+@pytest.mark.parametrize(("name", "variable", "gamma"), [("size_curves", "lambda_max", 0.0), ("variance", "variance", 0.5)])
+def test_curves_of_several_N_have_one_of_the_theory_and_their_limit(
+    name: str, variable: str, gamma: float, theory: Finished
+) -> None:
+    figure = drawn(theory, name)
+    dataset = rnn_atlas.open(theory.results)["sizes"].sel(gamma=gamma)
+    (dashed,) = [line for line in figure.axes[0].lines if line.get_linestyle() == "--" and len(line.get_xdata())]
+    np.testing.assert_array_equal(dashed.get_ydata(), dataset[f"{variable}_theory"].values)
+    (bars,) = figure.axes[0].containers
+    np.testing.assert_array_equal(bars.lines[0].get_ydata(), dataset[f"{variable}_limit"].values)
+    ends = np.array([segment[:, 1] for segment in bars.lines[2][0].get_segments()])
+    np.testing.assert_allclose(np.diff(ends)[:, 0], 2 * dataset[f"{variable}_limit_se"].values, rtol=1e-9)
+
+
+def test_curves_of_another_axis_have_one_of_the_theory_each(theory: Finished) -> None:
+    figure = drawn(theory, "size_curves_of_leaks")
+    expected = rnn_atlas.open(theory.results)["sizes"].lambda_max_theory.transpose("gamma", "g").values
+    dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--" and len(line.get_xdata())]
+    np.testing.assert_array_equal([line.get_ydata() for line in dashed], expected)
+    assert figure.axes[0].containers == []  # a limit belongs to no single N
+    along = drawn(theory, "size_curves_along_n")
+    dashed = [line for line in along.axes[0].lines if line.get_linestyle() == "--" and len(line.get_xdata())]
+    np.testing.assert_array_equal([line.get_ydata() for line in dashed], np.stack([expected[0]] * 2, axis=1))
+
+
+def test_the_limit_is_left_out_when_the_comparison_is_of_other_data(theory: Finished, tmp_path: Path) -> None:
+    """A run since then: curves are drawn without the limit, and z-scores refused."""
+    copied = tmp_path / "theory"
+    shutil.copytree(theory.results, copied)
+    receipt = copied / "receipts" / "lyapunov.json"
+    receipt.write_text(re.sub(r'"digest": "[0-9a-f]', '"digest": "x', receipt.read_text()))
+    assert "infty" not in texts(drawn(Finished(theory.file, tmp_path, copied, theory.study), "size_curves"))
+    with pytest.raises(StoreError, match=r"Run `rnn-atlas compare` first"):
+        drawn(Finished(theory.file, tmp_path, copied, theory.study), "z_scores")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "along"),
+    [
+        ("autocorrelation", "autocorrelation_theory", "theory_lag"),
+        ("power_spectrum", "power_spectrum_theory", "theory_frequency"),
+    ],
+)
+def test_every_curve_over_lag_or_frequency_has_its_theory(name: str, variable: str, along: str, theory: Finished) -> None:
+    figure = drawn(theory, name)
+    expected = rnn_atlas.open(theory.results)["noise"][variable].sel(sigma=0.4).transpose("g", along)
+    dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--" and len(line.get_xdata())]
+    np.testing.assert_array_equal([line.get_ydata() for line in dashed], expected.values)
+    np.testing.assert_array_equal(dashed[0].get_xdata(), expected[along].values)
+
+
+def test_a_power_spectrum_shows_the_frequencies_at_which_it_is_one_sided(theory: Finished) -> None:
+    """Neither 0, where the mean was removed, nor the highest, of which there is only one."""
+    figure = drawn(theory, "power_spectrum")
+    spectrum = rnn_atlas.open(theory.results)["noise"].power_spectrum.sel(sigma=0.4)
+    solid = [line for line in figure.axes[0].lines if line.get_linestyle() == "-"]
+    assert len(solid) == 4
+    for line, g in zip(solid, (0.5, 0.8, 1.1, 1.4), strict=True):
+        np.testing.assert_array_equal(line.get_xdata(), spectrum.frequency.values[1:-1])
+        np.testing.assert_allclose(line.get_ydata(), spectrum.sel(g=g).mean("realization").values[1:-1], rtol=1e-12)
+    assert spectrum.frequency.values[-1] == 0.5
+    assert figure.axes[0].get_yscale() == "log"
+
+
+def test_a_state_at_rest_has_no_power_and_is_said_to(theory: Finished) -> None:
+    assert "0.25, at rest" in texts(drawn(theory, "power_spectrum_at_rest"))
+
+
+@pytest.mark.parametrize("name", ["regions", "regions_turned"])
+def test_regions_are_those_of_the_theory(name: str, theory: Finished) -> None:
+    figure = drawn(theory, name)
+    dataset = rnn_atlas.open(theory.results)["noise"]
+    options = theory.study.figures[name]
+    chaotic, expansive = dataset.lambda_max_theory > 0, dataset.gain_radius_theory > 1
+    expected = xr.where(chaotic, 2, xr.where(expansive, 1, 0)).transpose(options.y, options.x).values
+    shown = np.ma.getdata(figure.axes[0].collections[0].get_array()).reshape(expected.shape)
+    np.testing.assert_array_equal(shown, expected)
+    assert set(np.unique(expected)) == {0, 1, 2}
+    np.testing.assert_array_equal(regions(dataset).transpose(options.y, options.x).values, expected)
+    for word, _ in REGIONS:
+        assert word in texts(figure)
+
+
+def test_the_markers_of_the_regions_tell_the_sign_that_was_measured(theory: Finished) -> None:
+    figure = drawn(theory, "regions")
+    exponent = rnn_atlas.open(theory.results)["noise"].lambda_max.load()
+    error = exponent.std("realization", ddof=1) / np.sqrt(3)
+    mean = exponent.mean("realization")
+    expected = {"chaotic": mean > 2 * error, "stable": mean < -2 * error, "undecided": np.abs(mean) <= 2 * error}
+    total = 0
+    for word, where in expected.items():
+        lines = [line for line in figure.axes[0].lines if re.search(f"(measured )?{word}", str(line.get_label())) and
+                 line.get_marker() != "None"]  # fmt: skip
+        shown = {pair for line in lines for pair in zip(*line.get_data(), strict=True)}
+        total += len(shown)
+        assert shown == {(g, s) for g in exponent.g.values for s in exponent.sigma.values if bool(where.sel(g=g, sigma=s))}
+    assert total == 12
+
+
+def test_a_sign_of_one_network_is_by_the_error_of_its_own_exponent() -> None:
+    one = xr.Dataset(
+        {"lambda_max": (("realization", "g"), [[0.3, 0.1, -0.3, np.nan]]), "lambda_max_se": (("realization", "g"), [[0.1] * 4])}
+    )
+    np.testing.assert_array_equal(signs(one).values, [1.0, 0.0, -1.0, np.nan])
+
+
+def test_regions_over_N_repeat_the_theory(theory: Finished) -> None:
+    figure = drawn(theory, "regions_of_sizes")
+    shown = np.ma.getdata(figure.axes[0].collections[0].get_array()).reshape(3, 2)
+    np.testing.assert_array_equal(shown[:, 0], shown[:, 1])
+
+
+def test_a_histogram_of_z_counts_the_points_that_were_compared(theory: Finished) -> None:
+    figure = drawn(theory, "z_scores")
+    summary = {s["quantity"]: s for s in rnn_atlas.open(theory.results).receipts["compare"]["summary"] if s["sweep"] == "sizes"}
+    dataset = rnn_atlas.open(theory.results)["sizes"]
+    for ax, quantity in zip(figure.axes, ("lambda_max", "variance"), strict=True):
+        heights = [bar.get_height() for bar in ax.patches]
+        assert sum(heights) == summary[quantity]["points"] > 0
+        z = dataset[f"{quantity}_z"].values[dataset[f"{quantity}_compared"].values == 1]
+        words = texts(ax).replace("\N{MINUS SIGN}", "-")
+        assert f"{z.size} points\nmean {z.mean():+.2f} " in words
+        assert f"{summary[quantity]['mean_error']:.2f}" in words
+        assert f"spread {z.std(ddof=1):.2f}" in words
+    part = drawn(theory, "z_scores_of_a_part")
+    assert sum(bar.get_height() for bar in part.axes[0].patches) < summary["lambda_max"]["points"]
+
+
+def test_z_is_held_to_students_density() -> None:
+    """R - 1 degrees of freedom of one size; several add theirs, the more the more evenly they enter. The density is one."""
+    assert degrees_of_freedom([100], 8, Compare()) == pytest.approx(7.0)
+    assert 7.0 < degrees_of_freedom([100, 200, 400], 8, Compare()) < 21.0
+    t = np.linspace(-2000.0, 2000.0, 400_001)
+    assert np.trapezoid(student(t, 3.0), t) == pytest.approx(1.0, abs=1e-6)
+    assert np.trapezoid(t**2 * student(t, 7.0), t) == pytest.approx(7.0 / 5.0, rel=1e-4)
+
+
+def test_predicted_outliers_are_the_overlaps_in_use_beyond_the_bulk(finished: Finished) -> None:
+    network = finished.study.network
+    at = rnn_atlas.open(finished.results).arrays("ranks", N=20)
+    assert predicted_outliers(at.sel(rank=0), network) == []
+    assert predicted_outliers(at.sel(rank=2), network) == [1.5]  # the other overlap is 0
+    figure = drawn(finished, "eigenvalues")
+    for rank, ax in enumerate(figure.axes):
+        crosses = [line for line in ax.lines if line.get_marker() == "x"]
+        assert [list(line.get_xdata()) for line in crosses] == [[1.5 * 1.5]] * (rank > 0)
+        circles = [line for line in ax.lines if line.get_marker() == "o"]
+        z = rnn_atlas.open(finished.results)["ranks"].outlier.sel(rank=rank).values.ravel()
+        shown = [np.asarray(line.get_xdata()) + 1j * np.asarray(line.get_ydata()) for line in circles]
+        np.testing.assert_array_equal(np.concatenate(shown) if shown else np.zeros(0), 1.5 * z[np.isfinite(z)])
+
+
+def test_a_study_without_theory_has_figures_without_it(finished: Finished) -> None:
+    for name in finished.study.figures:
+        assert "mean field" not in texts(drawn(finished, name))
+
+
+def test_no_legend_below_a_diagram_covers_its_panels(theory: Finished) -> None:
+    for name in ("heat_map", "heat_map_noise", "regions", "z_scores"):
+        figure = drawn(theory, name)
+        (legend,) = figure.legends
+        box = legend.get_window_extent()
+        assert box.x0 >= 0, name
+        assert box.x1 <= figure.bbox.x1, name
+        for ax in figure.axes:
+            assert not box.overlaps(ax.get_window_extent()), name
 
 
 # Points that are not OK

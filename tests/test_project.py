@@ -182,7 +182,7 @@ ROOMS = {
     "registry": {"networks", "models", "stages", "contracts"},
     "atlas": {"config", "identity", "publish", "registry"} | SHARED,
     "query": {"atlas"} | SHARED,
-    "figures": {"figures", "atlas", "config"} | SHARED,
+    "figures": {"figures", "atlas", "config", "extrapolation", "theory"} | SHARED,
 }
 """Rooms of rnn_atlas that these rooms may import."""
 

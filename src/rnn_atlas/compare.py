@@ -87,8 +87,9 @@ def _sweep(atlas: Atlas, options: Compare, sweep: str) -> tuple[list[Array], lis
         scale = np.where(found.error > NO_SPREAD, found.error, np.nan)
         z = (found.value - theory.values) / scale
         each = (found.each - theory.values) / scale
-        arrays += _arrays(quantity, dataset[quantity], theory.dims, found, z, measured, sizes)
         kept = _compared(dataset, theory, options.margin) & np.isfinite(z)
+        arrays += _arrays(quantity, dataset[quantity], theory.dims, found, z, measured, sizes)
+        arrays.append(Array(_mask(quantity), [str(dim) for dim in theory.dims], kept.astype(np.int8)))
         summaries.append(_summary(sweep, quantity, z[kept], each[:, kept]))
     return arrays, summaries
 
@@ -134,6 +135,12 @@ def _arrays(
             Array(variable("average_se", "standard error of that average"), ["N", *dims], error),
         ]
     return out
+
+
+def _mask(quantity: str) -> Variable:
+    """Which points the summary, and the histogram of z, are made of."""
+    flags = ((0, "no"), (1, "yes"))
+    return Variable(f"{quantity}_compared", f"whether z of {quantity} enters its summary", "1", SOURCE, dtype="i1", flags=flags)
 
 
 def _summary(sweep: str, quantity: str, z: Floats, each: Floats) -> Summary:

@@ -177,16 +177,17 @@ class Study(Section):
                     f"(figures.{name}.sweep). {did_you_mean(figure.sweep, self.sweeps)}"
                 )
             self._check_figure_axes(name, figure)
-            for stage in figure.stages:
-                if stage not in self.stage_names:
+            for stage in figure.needed:
+                if stage not in self.stage_names and not (stage == "compare" and self.compare is not None):
+                    thing, where = ("comparison", "the study") if stage == "compare" else ("stage", "stages")
                     raise StudyError(
-                        f"figure {name!r} needs the stage {stage!r}; add `{stage}: {{}}` to stages (figures.{name})"
+                        f"figure {name!r} needs the {thing} {stage!r}; add `{stage}: {{}}` to {where} (figures.{name})"
                     )
 
     def _check_figure_axes(self, name: str, figure: Any) -> None:
         """Every axis a figure names must be there, and every other axis of its sweep (but realizations) held fixed."""
         swept = set(self.swept(figure.sweep)) - {"realization"}
-        if all(STAGES[stage].scope == Scope.NETWORK for stage in figure.stages):
+        if all(STAGES[stage].scope == Scope.NETWORK for stage in figure.needed if stage in STAGES):
             swept &= {parameter.name for parameter in ENSEMBLES[self.network.ensemble].parameters}
         named = {axis for key in ("x", "y", "curves", "strips") if (axis := getattr(figure, key, None))}
         for axis in sorted((named | set(figure.select)) - swept):
@@ -202,7 +203,7 @@ class Study(Section):
                     f"figure {name!r} selects {axis} = {value:g}; sweep {figure.sweep!r} has "
                     f"{', '.join(f'{v:g}' for v in values[:20])} (figures.{name}.select). Choose one of them"
                 )
-        for axis in sorted(swept - set(figure.axes) - set(figure.select)):
+        for axis in sorted(swept - set(figure.axes) - set(figure.select)) if not figure.every_axis else ():
             raise StudyError(
                 f"figure {name!r} leaves the axis {axis!r} of sweep {figure.sweep!r} open. "
                 f"Hold it fixed: select: {{{axis}: {self.axes(figure.sweep)[axis][0]}}} (figures.{name})"

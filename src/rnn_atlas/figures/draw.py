@@ -19,7 +19,9 @@ def draw_figure(study: Study, name: str, results: Path) -> list[Path]:
         raise StoreError(f"study {study.study!r} has the figures {', '.join(study.figures)}; got {name!r}")
     options = study.figures[name]
     atlas = open_atlas(results)
-    origin = {stage: atlas.receipts[stage]["digest"][:16] for stage in options.stages if stage in atlas.receipts}
+    origin = {
+        stage: atlas.receipts[stage]["digest"][:16] for stage in (*options.needed, *options.extras) if stage in atlas.stages
+    }
     with mpl.rc_context({"backend": "agg"}), style():
         figure: Figure = drawer(options.kind).draw(atlas, options)
         return _saved(figure, results / "figures", name, f"study {study.study}, data {json.dumps(origin)}")

@@ -1,5 +1,5 @@
 """Eigenvalues of the couplings in the complex plane, with the circle of the circular law (Girko 1985), or the ellipse of
-correlated couplings (Sommers et al. 1988).
+correlated couplings (Sommers et al. 1988); outliers of a structure, and where they are for large N (Schuessler et al. 2020).
 """
 
 from typing import Any
@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from rnn_atlas.atlas import Atlas
 from rnn_atlas.figures.style import WIDTH, axis_label, colors, held, spread
+from rnn_atlas.theory.spectra import profile_radius
 
 
 def draw(atlas: Atlas, options: Any) -> Figure:
@@ -22,10 +24,19 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     grid = figure.subplots(1, len(panels), squeeze=False, sharex=True, sharey=True)[0]
     for ax, (N, rank) in zip(grid, panels, strict=True):
         dataset = held(atlas.arrays(options.sweep, N), options.select | ({} if rank is None else {"rank": rank}))
-        _panel(ax, dataset.eigenvalue.load(), options.gain, half_axes(dataset))
+        law = half_axes(dataset) or _of_populations(atlas.study.network)
+        _panel(ax, dataset.eigenvalue.load(), options.gain, law)
+        structured = held(atlas[options.sweep], options.select | {"N": N} | ({} if rank is None else {"rank": rank}))
+        _outliers(ax, structured, options.gain, predicted_outliers(dataset, atlas.study.network))
         ax.set_title(f"$N$ = {N}" + ("" if rank is None else f", {axis_label('rank')} {rank}"))
-    handles, labels = grid[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=6, handletextpad=0.3, columnspacing=0.8, markerscale=2)
+    found = {text: handle for ax in grid for handle, text in zip(*ax.get_legend_handles_labels(), strict=True)}
+    networks = {text: Line2D([], [], color=handle.get_color(), marker=".", linestyle="none", markersize=5)
+                for text, handle in found.items() if text.startswith("network ")}  # fmt: skip
+    shown = found | networks
+    columns = min(len(shown), 1 + 2 * len(panels))
+    wide, high = np.ptp(grid[0].get_xlim()), np.ptp(grid[0].get_ylim())
+    figure.set_figheight(WIDTH * 0.62 * min(high / wide, 1.3) + 0.8 + 0.15 * -(-len(shown) // columns))
+    figure.legend(shown.values(), shown, loc="outside lower center", ncols=columns, handletextpad=0.3, columnspacing=0.8)
     return figure
 
 
@@ -35,6 +46,35 @@ def half_axes(dataset: Any) -> tuple[float, float] | None:
         return None
     deviation, tau = float(dataset.J_std), float(dataset.coords.get("tau", 0.0))
     return deviation * (1 + tau), deviation * (1 - tau)
+
+
+def _of_populations(network: Any) -> tuple[float, float] | None:
+    """The same of an ensemble of populations: a circle."""
+    deviations = getattr(network, "deviations", None)
+    return None if deviations is None else (profile_radius(deviations),) * 2
+
+
+def predicted_outliers(dataset: Any, network: Any) -> list[float]:
+    """Eigenvalues of J beyond the bulk for large N: of a mean coupling, and of each term that is used the overlap."""
+    if "J_std" not in dataset.coords or "alpha" in dataset.coords or "tau" in dataset.coords:
+        return []
+    terms = list(getattr(network, "overlaps", ()))[: int(dataset.coords.get("rank", 0))]
+    mean = float(dataset.coords.get("J_mean", 0.0))
+    return [value for value in (mean, *terms) if abs(value) > float(dataset.J_std)]
+
+
+def _outliers(ax: Axes, dataset: Any, gain: float, predicted: list[float]) -> None:
+    """Open circles about those that the networks stage found, crosses where theory has them."""
+    if "outlier" in dataset:
+        z = gain * dataset.outlier.isel(realization=slice(5)).values.ravel()
+        z = z[np.isfinite(z)]
+        if z.size:
+            ax.plot(
+                z.real, z.imag, "o", color="black", markersize=4.5, markerfacecolor="none", markeredgewidth=0.5, label="outlier"
+            )
+    if predicted:
+        x = gain * np.array(predicted)
+        ax.plot(x, 0 * x, "x", color="#d62728", markersize=5, markeredgewidth=1.1, label=r"outlier for $N \to \infty$")
 
 
 def _panel(ax: Axes, eigenvalue: Any, gain: float, law: tuple[float, float] | None) -> None:

@@ -9,9 +9,15 @@ from rnn_atlas.contracts import Section
 
 
 class FigureOptions(Section):
-    """What every figure needs: the sweep it shows."""
+    """What every figure needs: the sweep it shows.
+
+    stages: what the figure cannot do without; `compare` is the comparison with theory. extras: what it shows besides, if
+    the study has it. every_axis: it shows all points of the sweep, whatever its axes.
+    """
 
     stages: ClassVar[tuple[str, ...]] = ()
+    extras: ClassVar[tuple[str, ...]] = ()
+    every_axis: ClassVar[bool] = False
 
     sweep: str = Field(description="The sweep the figure shows.")
     select: dict[str, float] = Field(default_factory=dict, description="Values of axes that are held fixed.")
@@ -21,14 +27,20 @@ class FigureOptions(Section):
         """Axes of the sweep that the figure spreads out; all others but the realization must be selected."""
         return ()
 
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The stages that a figure with these options cannot do without."""
+        return self.stages
+
 
 class HeatMap:
-    """A variable over two axes, averaged over realizations."""
+    """A variable over two axes, averaged over realizations, with the lines of mean-field theory."""
 
     class Options(FigureOptions):
         """Options of a heat map."""
 
         stages: ClassVar[tuple[str, ...]] = ("lyapunov",)
+        extras: ClassVar[tuple[str, ...]] = ("theory", "networks")
         x: str = Field(description="Horizontal axis.")
         y: str = Field(description="Vertical axis.")
         variable: Literal["lambda_max", "kaplan_yorke_dimension", "entropy"] = Field("lambda_max", description="What is shown.")
@@ -40,19 +52,26 @@ class HeatMap:
 
 
 class SizeCurves:
-    """lambda_max along one axis, one curve per value of another, with the spread over realizations."""
+    """lambda_max or the variance along one axis, one curve per value of another, with mean-field theory."""
 
     class Options(FigureOptions):
         """Options of the curves."""
 
         stages: ClassVar[tuple[str, ...]] = ("lyapunov",)
+        extras: ClassVar[tuple[str, ...]] = ("theory", "compare")
         x: str = Field("g", description="Horizontal axis.")
         curves: str = Field("N", description="One curve per value of this axis.")
+        variable: Literal["lambda_max", "variance"] = Field("lambda_max", description="What is shown.")
 
         @property
         def axes(self) -> tuple[str, ...]:
             """Axes of the sweep that the figure spreads out."""
             return (self.x, self.curves)
+
+        @property
+        def needed(self) -> tuple[str, ...]:
+            """The variance is the simulation's."""
+            return self.stages if self.variable == "lambda_max" else ("simulation",)
 
 
 class Eigenvalues:
@@ -72,12 +91,29 @@ class Eigenvalues:
 
 
 class Autocorrelation:
-    """Delta(tau) along one axis, with the spread over realizations."""
+    """Delta(tau) along one axis, with the spread over realizations and mean-field theory."""
 
     class Options(FigureOptions):
         """Options of the autocorrelations."""
 
         stages: ClassVar[tuple[str, ...]] = ("simulation",)
+        extras: ClassVar[tuple[str, ...]] = ("theory",)
+        curves: str = Field("g", description="One curve per value of this axis.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.curves,)
+
+
+class PowerSpectrum:
+    """Power spectral density along one axis, with the spread over realizations and mean-field theory."""
+
+    class Options(FigureOptions):
+        """Options of the power spectra."""
+
+        stages: ClassVar[tuple[str, ...]] = ("simulation",)
+        extras: ClassVar[tuple[str, ...]] = ("theory",)
         curves: str = Field("g", description="One curve per value of this axis.")
 
         @property
@@ -116,13 +152,42 @@ class LyapunovSpectra:
             return (self.curves, "N")
 
 
+class Regions:
+    """Stable, locally expansive or chaotic by mean-field theory over two axes, and the measured sign of lambda_max."""
+
+    class Options(FigureOptions):
+        """Options of the regions."""
+
+        stages: ClassVar[tuple[str, ...]] = ("theory", "lyapunov")
+        x: str = Field("g", description="Horizontal axis.")
+        y: str = Field("sigma", description="Vertical axis.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.x, self.y)
+
+
+class ZScores:
+    """Histogram of z = (limit of large N - theory) / standard error over the points of a sweep, one panel per quantity."""
+
+    class Options(FigureOptions):
+        """Options of the z-scores: none of their own."""
+
+        stages: ClassVar[tuple[str, ...]] = ("theory", "compare")
+        every_axis: ClassVar[bool] = True
+
+
 KINDS: dict[str, Any] = {
     "heat_map": HeatMap,
     "size_curves": SizeCurves,
     "eigenvalues": Eigenvalues,
     "autocorrelation": Autocorrelation,
+    "power_spectrum": PowerSpectrum,
     "activity_strips": ActivityStrips,
     "lyapunov_spectra": LyapunovSpectra,
+    "regions": Regions,
+    "z_scores": ZScores,
 }
 
 

@@ -25,8 +25,14 @@ _SYMBOLS = {
     "K": r"inputs $K$", "tau": r"reciprocity $\tau$", "alpha": r"stability $\alpha$",
     "theta_bar": r"stimulus $\bar\theta$", "sigma_theta": r"stimulus spread $\sigma_\theta$", "initial": "initial condition",
 }  # fmt: skip
-_VARIABLES = {"lambda_max": r"$\lambda_1$", "kaplan_yorke_dimension": r"$D_\mathrm{KY}$", "entropy": r"$\sum\lambda_i^+$"}
-_UNITS = {"step-1": r"step$^{-1}$", "tau-1": r"$\tau^{-1}$", "step": "steps", "tau": r"$\tau$"}
+_VARIABLES = {
+    "lambda_max": r"$\lambda_1$", "kaplan_yorke_dimension": r"$D_\mathrm{KY}$", "entropy": r"$\sum\lambda_i^+$",
+    "variance": r"variance $\Delta(0)$", "power_spectrum": "power spectral density",
+}  # fmt: skip
+_UNITS = {
+    "step-1": r"step$^{-1}$", "tau-1": r"$\tau^{-1}$", "step": "steps", "tau": r"$\tau$",
+    "cycles step-1": r"cycles step$^{-1}$", "cycles tau-1": r"cycles $\tau^{-1}$",
+}  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -52,6 +58,11 @@ def label(dataset: xr.Dataset, name: str) -> str:
 def colors(count: int) -> list[Any]:
     """A sequential, colour-blind safe colour per curve."""
     return list(mpl.colormaps["viridis"](np.linspace(0.0, 0.88, max(count, 1))))
+
+
+def darker(color: Any) -> tuple[float, ...]:
+    """The colour of the theory beside a measurement of this colour."""
+    return tuple(0.6 * float(part) for part in color[:3])
 
 
 def spread(few: Any, most: int) -> list[Any]:
