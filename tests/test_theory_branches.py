@@ -309,3 +309,20 @@ def test_the_exponent_is_continuous_along_gain_and_leak(sigma: float) -> None:
         assert np.all(np.isfinite(values))
         fine, coarse = np.abs(np.diff(values)).max(), np.abs(np.diff(values[::2])).max()
         assert fine < 0.75 * coarse
+
+
+def test_chaos_beside_a_stable_state_is_found() -> None:
+    """Simulated networks of N = 3000 stay chaotic at variance 111 and exponent 0.393 beside a stable state at 0.0186.
+
+    Steep couplings between inhibited logistic neurons: E f^2 rises in steps with the variance.
+    """
+    for sigma, kinds in ((0.0, ["chaotic", "static"]), (0.05, ["chaotic", "driven"])):
+        stable = [b for b in snt(1.0, 0.0, sigma, transfer="logistic", theta_bar=5.0, J_std=20.0) if b.is_stable]
+        assert [b.kind for b in stable] == kinds
+        assert stable[0].lambda_max == pytest.approx(0.395, abs=0.005)
+        assert stable[0].variance == pytest.approx(116.4, abs=0.1)
+        assert stable[1].variance < 0.05
+    weak = snt(8.0, 0.0, 0.01, transfer="logistic", J_std=2.0, J_mean=-1.0)[0]
+    none = snt(8.0, 0.0, 0.0, transfer="logistic", J_std=2.0, J_mean=-1.0)[0]
+    assert none.kind == weak.kind == "chaotic"
+    assert none.lambda_max == pytest.approx(weak.lambda_max, abs=1e-3)

@@ -7,6 +7,7 @@ one `Equation`; what it then gives back must be kappa again: one scalar equation
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,9 @@ from scipy.optimize import brentq, minimize_scalar
 
 from rnn_atlas.theory.averages import Averages, Floats
 from rnn_atlas.theory.equation import Equation, Profile
-from rnn_atlas.theory.flow_state import flow_exponent, flow_profile, flow_variance
+from rnn_atlas.theory.flow_state import flow_exponent, flow_profile, flow_variances
 from rnn_atlas.theory.law import Structure
-from rnn_atlas.theory.map_state import map_exponent, map_profile
+from rnn_atlas.theory.map_state import map_exponent, map_profile, memoryless_variances
 
 _SCAN = 14
 _ROOT = 1e-12
@@ -92,8 +93,13 @@ def static_branches(system: System) -> tuple[Branch, ...]:
 def branches(system: System) -> tuple[Branch, ...]:
     """All states of a system: stable ones first, among them the one with the largest |kappa| first."""
     still = static_branches(system)
-    kappas = _roots(system, lambda kappa: _moving_variance(system.equation(kappa)))
-    moving = [branch for kappa in kappas if (branch := _moving_branch(system, kappa)) is not None]
+    moving = []
+    for order in range(max(len(_moving_variances(system.equation(kappa))) for kappa in _grid(system))):
+
+        def variance(kappa: float, order: int = order) -> float | None:
+            return _moving_variance(system.equation(kappa), order)
+
+        moving += [branch for kappa in _roots(system, variance) if (branch := _moving_branch(system, kappa, order)) is not None]
     return tuple(sorted([*still, *moving], key=lambda b: (not b.is_stable, -abs(b.kappa), -b.variance)))
 
 
@@ -111,15 +117,29 @@ def _static_states(system: System) -> list[tuple[float, float]]:
     return list(dict.fromkeys(states))
 
 
-def _moving_variance(equation: Equation) -> float | None:
-    """Delta_0 of the state that fluctuates; without noise there is one only where no static state is stable."""
-    if equation.noise == 0 and any(equation.feedback(v, v) < equation.decay**2 for v in equation.static_variances()):
-        return None
+def _moving_variance(equation: Equation, order: int) -> float | None:
+    found = _moving_variances(equation)
+    return found[order] if order < len(found) else None
+
+
+@lru_cache(maxsize=512)
+def _moving_variances(equation: Equation) -> tuple[float, ...]:
+    """Delta_0 of the states that fluctuate, the largest first.
+
+    Without noise a symmetric state without mean fluctuates only where the static ones are all unstable: then nothing else
+    needs to be looked at.
+    """
+    quiet = equation.noise == 0 and equation.is_symmetric
+    if quiet and any(equation.feedback(v, v) < equation.decay**2 for v in equation.static_variances()):
+        return ()
     if equation.leak is None:
-        found = flow_variance(equation)
-        return None if found is None else found[0]
-    profile = map_profile(equation)
-    return None if profile is None else profile.variance
+        return tuple(variance for variance, _ in flow_variances(equation))
+    if equation.leak == 0:
+        return tuple(variance for variance, _ in memoryless_variances(equation))
+    found: list[float] = []
+    while (profile := map_profile(equation, len(found))) is not None:
+        found.append(profile.variance)
+    return tuple(found)
 
 
 def _grid(system: System) -> Floats:
@@ -192,9 +212,9 @@ def _static_branch(system: System, kappa: float, variance: float) -> Branch:
     return Branch(kind, e.mean, variance, variance, kappa, exponent, radius, is_stable=exponent < 0)
 
 
-def _moving_branch(system: System, kappa: float) -> Branch | None:
+def _moving_branch(system: System, kappa: float, order: int) -> Branch | None:
     e = system.equation(kappa)
-    profile: Profile | None = flow_profile(e) if e.leak is None else map_profile(e)
+    profile: Profile | None = flow_profile(e, order) if e.leak is None else map_profile(e, order)
     if profile is None:
         return None
     radius = float(np.sqrt(e.feedback(profile.variance, profile.variance)))
@@ -203,18 +223,18 @@ def _moving_branch(system: System, kappa: float) -> Branch | None:
         exponent = flow_exponent(e, profile) if e.leak is None else map_exponent(e, profile)
     kind = "chaotic" if exponent > 0 or e.noise == 0 else "driven"
     return Branch(
-        kind, e.mean, profile.variance, profile.static, kappa, exponent, radius, _kappa_returns(system, kappa),
+        kind, e.mean, profile.variance, profile.static, kappa, exponent, radius, _kappa_returns(system, kappa, order),
         profile.converged, profile.lags, profile.autocovariance,
     )  # fmt: skip
 
 
-def _kappa_returns(system: System, kappa: float) -> bool:
+def _kappa_returns(system: System, kappa: float, order: int) -> bool:
     """Whether kappa, slightly displaced, returns: it is given back with a factor below 1, and in the map does not overshoot."""
     s = system.structure
     if s.overlap == 0 and s.mean_right == 0:
         return True
     step = 1e-4 * max(abs(kappa), 1e-2)
-    variance = _moving_variance(system.equation(kappa + step))
+    variance = _moving_variance(system.equation(kappa + step), order)
     if variance is None:
         return False
     factor = (system.answer(kappa + step, variance) - kappa) / step

@@ -59,6 +59,11 @@ class Equation:
         return self.strength * self.averages.slope_product(self.mean, variance, covariance)
 
     @property
+    def is_symmetric(self) -> bool:
+        """Whether the state is its own mirror image."""
+        return self.averages.is_odd and self.mean == 0
+
+    @property
     def largest_variance(self) -> float:
         """No state has a larger variance: the drive is at most A max f^2 + D, filtered by the leak."""
         b = self.decay

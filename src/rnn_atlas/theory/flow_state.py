@@ -5,7 +5,7 @@ static part c starts with the energy (1/2) Delta'(0+)^2 = s^4 / 2 above the pote
 (SOURCE: Sompolinsky, Crisanti & Sommers 1988; with noise, Schuecker, Goedeke & Helias 2018).
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from scipy.interpolate import BarycentricInterpolator
@@ -20,12 +20,18 @@ _STATIC = 1e-7
 """A state that moves less than this, relative to its variance, is static without noise and else linear about c."""
 _ROUNDING = 1e-5
 """Newton's steps, relative to Delta_0 - c, that no longer fall are rounding if they are less than this."""
+_SCAN = 25
+"""Variances between which states are looked for."""
 _PANEL, _PANELS = 2.0, 10
 """The window is 20 decay lengths: what is left of Delta - c beyond is linear to 1e-17."""
 
 
-def flow_variance(equation: Equation) -> tuple[float, float] | None:
-    """(Delta_0, c) of the state that fluctuates; None if all states are static."""
+@lru_cache(maxsize=512)
+def flow_variances(equation: Equation) -> tuple[tuple[float, float], ...]:
+    """(Delta_0, c) of all states that fluctuate, the largest first; empty if all states are static.
+
+    The energy at Delta_0 rises through zero at each. A symmetric state without mean has at most one.
+    """
 
     def excess(variance: float) -> float:
         static = equation.static_part(variance)
@@ -35,9 +41,21 @@ def flow_variance(equation: Equation) -> tuple[float, float] | None:
 
     top = equation.largest_variance * 1.001
     bottom = min(1e-9 * top, equation.noise / 2 or np.inf)  # a neuron alone has the variance `noise`
-    if not np.isfinite(top) or not excess(bottom) < 0 < excess(top):
-        return None
-    variance = float(brentq(excess, bottom, top, rtol=1e-15, xtol=1e-300, maxiter=1000))
+    if not np.isfinite(top) or not top > 0:
+        return ()
+    grid = np.array([bottom, top]) if equation.is_symmetric else np.geomspace(bottom, top, _SCAN)
+    values = [excess(variance) for variance in grid]
+    found = []
+    for i in range(grid.size - 1, 0, -1):
+        if values[i - 1] < 0 < values[i]:
+            variance = float(brentq(excess, grid[i - 1], grid[i], rtol=1e-15, xtol=1e-300, maxiter=1000))
+            static = _checked_static(equation, variance)
+            found += [(variance, static)] if static is not None else []
+    return tuple(found)
+
+
+def _checked_static(equation: Equation, variance: float) -> float | None:
+    """The static part of a state of this variance; None if it is none, or does not move."""
     static = equation.static_part(variance)
     if static is None and equation.noise > 0:
         static = variance  # what moves is lost in rounding
@@ -45,7 +63,7 @@ def flow_variance(equation: Equation) -> tuple[float, float] | None:
         return None
     if (equation.noise == 0 and variance - static < _STATIC * variance) or equation.feedback(variance, static) >= 1:
         return None
-    return variance, static
+    return static
 
 
 def _energy(equation: Equation, variance: float, static: float) -> float:
@@ -56,12 +74,12 @@ def _energy(equation: Equation, variance: float, static: float) -> float:
     return distance * ((variance + static) / 2 - e.static) - work - e.noise**2 / 2
 
 
-def flow_profile(equation: Equation) -> Profile | None:
-    """Delta(t) of the state that fluctuates, on the nodes of its grid, or None if all states are static."""
-    found = flow_variance(equation)
-    if found is None:
+def flow_profile(equation: Equation, order: int = 0) -> Profile | None:
+    """Delta(t) of a state that fluctuates, on the nodes of its grid; the `order`-th by variance, None if there is none."""
+    found = flow_variances(equation)
+    if order >= len(found):
         return None
-    variance, static = found
+    variance, static = found[order]
     grid = _grid(equation, variance, static)
     distance = variance - static
     if distance < _STATIC * variance:

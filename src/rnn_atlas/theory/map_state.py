@@ -14,18 +14,22 @@ _NEGLIGIBLE = 1e-8
 """Delta - c at the end of the window, relative to its start: what is neglected beyond is of second order in it."""
 _MOST_LAGS = 20_000
 _NEGATIVE_POWER = 1e-8
+_STILL = 1e-9
+"""A state that moves less than this, relative to its variance, is static."""
+_SCAN = 33
+"""Variances between which states are looked for."""
 
 
-def map_profile(equation: Equation) -> Profile | None:
-    """Delta(t) of the state that fluctuates, or None if all states are static (no noise, below the onset of chaos).
+def map_profile(equation: Equation, order: int = 0) -> Profile | None:
+    """Delta(t) of a state that fluctuates: the `order`-th by variance, None if there is none.
 
     NOTE: Newton alone also finds functions that solve the equation and are no autocovariance, with negative power at
     some frequency. They are rejected, and more sweeps of the fixed-point iteration, which keeps power positive, are
     made before the next attempt (SOURCE: Clark 2026).
     """
     if equation.leak == 0:
-        return _memoryless(equation)
-    guess = _first_guess(equation)
+        return _memoryless(equation, order)
+    guess = _first_guess(equation, order)
     if guess is None:
         return None
     for sweeps in _SWEEPS if guess.size <= _MOST_LAGS else ():
@@ -75,26 +79,40 @@ def _leak(equation: Equation) -> float:
     return equation.leak
 
 
-def _memoryless(equation: Equation) -> Profile | None:
+def _memoryless(equation: Equation, order: int) -> Profile | None:
     """Gamma = 0: Delta(0) = A C(Delta(0)) + D + sigma^2, and every other lag is at the static part."""
+    found = memoryless_variances(equation)
+    if order >= len(found):
+        return None
+    variance, static = found[order]
+    return Profile(np.arange(2.0), np.array([variance, static]), static, converged=True)
+
+
+def memoryless_variances(equation: Equation) -> list[tuple[float, float]]:
+    """(Delta(0), c) of all states of the map without leak that fluctuate and to which the variance returns, largest first."""
 
     def excess(v: float) -> float:
         return float(equation.drive(v, v)) + equation.noise - v
 
     top = equation.largest_variance * 1.001
     bottom = min(1e-14 * top, equation.noise / 2 or np.inf)
-    if not np.isfinite(top) or not excess(bottom) > 0 > excess(top):
-        return None
-    variance = float(brentq(excess, bottom, top, rtol=1e-15, xtol=1e-300))
-    static = equation.static_part(variance)
-    if equation.noise > 0:
-        static = variance if static is None else static  # what moves is lost in rounding
-    elif static is None or variance - static < 1e-9 * variance:
-        return None
-    return Profile(np.arange(2.0), np.array([variance, static]), static, converged=True)
+    if not np.isfinite(top) or not top > 0:
+        return []
+    grid = np.array([bottom, top]) if equation.is_symmetric else np.geomspace(bottom, top, _SCAN)
+    values = [excess(v) for v in grid]
+    found = []
+    for i in range(grid.size - 1, 0, -1):
+        if values[i - 1] > 0 > values[i]:
+            variance = float(brentq(excess, grid[i - 1], grid[i], rtol=1e-15, xtol=1e-300))
+            static = equation.static_part(variance)
+            if static is None and equation.noise > 0:
+                static = variance  # what moves is lost in rounding
+            if static is not None and (equation.noise > 0 or variance - static > _STILL * variance):
+                found.append((variance, static))
+    return found
 
 
-def _first_guess(equation: Equation) -> Floats | None:
+def _first_guess(equation: Equation, order: int) -> Floats | None:
     """The flow's Delta(t), time in units of the map's own slow scale; None if the flow's states are all static.
 
     A slow Delta(t) of the map obeys (1 - gamma)^2 Delta - gamma Delta'' = A C(Delta) + D, the flow's equation.
@@ -102,7 +120,7 @@ def _first_guess(equation: Equation) -> Floats | None:
     b, gamma = equation.decay, _leak(equation)
     noise = equation.noise / (2 * b)
     flow = flow_profile(
-        Equation(equation.averages, None, equation.strength / b**2, equation.mean, equation.static / b**2, noise)
+        Equation(equation.averages, None, equation.strength / b**2, equation.mean, equation.static / b**2, noise), order
     )
     if flow is None:
         return None
