@@ -76,7 +76,8 @@ sweeps:
   sizes: {N: [16, 24], g: [0.5, 1.5, 3.0], gamma: [0.0, 0.5]}
 stages:
   networks: {}
-  theory: {}
+  theory: {transient: 6}
+  transient: {steps: 6}
   simulation: {transient: 100, duration: 200}
   lyapunov: {exponents: 1, transient: 50, duration: 192}
 compare: {}
@@ -97,6 +98,7 @@ figures:
   regions: {kind: regions, sweep: noise}
   regions_turned: {kind: regions, sweep: noise, x: sigma, y: g}
   regions_of_sizes: {kind: regions, sweep: sizes, x: N, y: g, select: {gamma: 0.5}}
+  transient: {kind: transient, sweep: leak, select: {g: 2.0}, anchor: 2}
   z_scores: {kind: z_scores, sweep: sizes}
   z_scores_of_a_part: {kind: z_scores, sweep: sizes, select: {gamma: 0.5}}
 """
@@ -371,6 +373,18 @@ def test_every_curve_over_lag_or_frequency_has_its_theory(name: str, variable: s
     dashed = [line for line in figure.axes[0].lines if line.get_linestyle() == "--" and len(line.get_xdata())]
     np.testing.assert_array_equal([line.get_ydata() for line in dashed], expected.values)
     np.testing.assert_array_equal(dashed[0].get_xdata(), expected[along].values)
+
+
+def test_a_transient_shows_averages_over_networks_and_the_two_time_theory(theory: Finished) -> None:
+    dataset = rnn_atlas.open(theory.results)["leak"].sel(g=2.0).load()
+    for ax, name in zip(drawn(theory, "transient").axes, ("mean", "variance", "covariance"), strict=True):
+        dashed = [line.get_ydata() for line in ax.lines if line.get_linestyle() == "--" and len(line.get_ydata()) > 1]
+        points = [line.get_ydata() for line in ax.lines if line.get_marker() == "o"]
+        anchored = {"transient_time_later": 2} if name == "covariance" else {}
+        expected, measured = (dataset[f"transient_{name}{end}"].isel(anchored) for end in ("_theory", ""))
+        np.testing.assert_array_equal(dashed, expected.transpose("gamma", "transient_time").values)
+        average = measured.mean("realization").transpose("gamma", "transient_time").values
+        np.testing.assert_allclose(points, average, rtol=1e-13, atol=1e-15)
 
 
 def test_a_power_spectrum_shows_the_frequencies_at_which_it_is_one_sided(theory: Finished) -> None:

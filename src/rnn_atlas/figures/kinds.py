@@ -122,6 +122,23 @@ class PowerSpectrum:
             return (self.curves,)
 
 
+class Transient:
+    """Mean, variance and covariance over neurons from the initial condition on, beside two-time mean-field theory."""
+
+    class Options(FigureOptions):
+        """Options of the transients."""
+
+        stages: ClassVar[tuple[str, ...]] = ("transient",)
+        extras: ClassVar[tuple[str, ...]] = ("theory",)
+        curves: str = Field("gamma", description="One curve per value of this axis.")
+        anchor: int = Field(5, ge=0, description="The step s of the covariance Delta(t, s) that is shown over t.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.curves,)
+
+
 class ActivityStrips:
     """m(t) = (1/N) sum f(x_j) of one network, a strip per value of one axis: the route to chaos."""
 
@@ -184,6 +201,7 @@ KINDS: dict[str, Any] = {
     "eigenvalues": Eigenvalues,
     "autocorrelation": Autocorrelation,
     "power_spectrum": PowerSpectrum,
+    "transient": Transient,
     "activity_strips": ActivityStrips,
     "lyapunov_spectra": LyapunovSpectra,
     "regions": Regions,
