@@ -179,6 +179,7 @@ LABELS = {
     "power_spectrum": [r"frequency \[cycles step", r"power spectral density \[steps\]", r"gain \$g\$", "mean field"],
     "regions": [r"gain \$g\$", r"noise \$.sigma\$", "locally expansive, not chaotic", "mean-field theory", "onset of chaos"],
     "z_scores": [r"\$z\$ = \(limit", "points", "Student's t", "standard normal", r"lambda_1", "variance"],
+    "transient": [r"time \$t\$ \[steps\]", r"mean \$.mu", r"variance \$v", r"Delta\(t, 2\)", r"leak \$.gamma", "mean field"],
     "lyapunov_spectra": [r"rank \$i/N\$, \$N\$ = 20", r"\$N\$ = 32", r"lambda_i\$ \[step\$\^\{-1\}\$\]"],
 }
 

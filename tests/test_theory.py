@@ -10,10 +10,10 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
 
 from rnn_atlas.theory.averages import Averages, tanh_mixture
-from rnn_atlas.theory.branches import Branch
 from rnn_atlas.theory.equation import Profile
 from rnn_atlas.theory.map_state import lowest_power
 from rnn_atlas.theory.mean_field import flow, snt
+from rnn_atlas.theory.states import Branch
 from tests.mean_field_reference import CURVATURE, PRIMITIVE, SLOPE, VALUE, Flow, erf, map_exponent, pair, sech2, single
 
 SIGMOIDS = tuple(VALUE)

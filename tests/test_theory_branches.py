@@ -7,12 +7,12 @@ import pytest
 from scipy.optimize import brentq
 
 from rnn_atlas.errors import TheoryError
-from rnn_atlas.theory.branches import Branch, Structure
 from rnn_atlas.theory.equation import Profile
 from rnn_atlas.theory.law import Law
 from rnn_atlas.theory.map_state import lowest_power
 from rnn_atlas.theory.mean_field import flow, flow_system, snt, snt_system
-from rnn_atlas.theory.onset import local_instability, onset
+from rnn_atlas.theory.onsets import local_instability, onset
+from rnn_atlas.theory.states import Branch, Structure
 from tests.mean_field_reference import SLOPE, VALUE, Flow, pair, sech4, single, tanh2
 
 

@@ -235,3 +235,13 @@ def test_several_populations_stand_in_the_store_as_averages_over_all_neurons() -
     u = 2.984704585  # u = 3 tanh(u)
     assert abs(found["mean_theory"][0]) == pytest.approx(u / 2, rel=1e-8)
     assert found["variance_static_theory"][0] == pytest.approx(u**2 / 4, rel=1e-8)
+
+
+def test_the_names_of_the_theory_are_there_and_load_nothing_before_they_are_used() -> None:
+    import rnn_atlas.theory as theory
+
+    assert all(callable(getattr(theory, name)) for name in theory.__all__)
+    assert theory.snt is snt
+    assert theory.flow is flow
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = theory.nothing

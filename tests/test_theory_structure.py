@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq, fsolve, minimize_scalar
 
-from rnn_atlas.theory.branches import Branch, Structure, static_branches
 from rnn_atlas.theory.law import Law
 from rnn_atlas.theory.mean_field import flow, flow_system, snt_system
+from rnn_atlas.theory.states import Branch, Structure, static_branches
 from tests.mean_field_reference import Flow, pair, sech2, sech4, single, tanh2
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.plan import aligned
-from rnn_atlas.theory.branches import Branch, System, branches
 from rnn_atlas.theory.law import Law
 from rnn_atlas.theory.mean_field import flow_system, snt_system
-from rnn_atlas.theory.onset import local_instability, onset
+from rnn_atlas.theory.onsets import local_instability, onset
 from rnn_atlas.theory.power import autocovariance
+from rnn_atlas.theory.states import Branch, System, branches
 
 _FLOW_STEP = 0.1
 

@@ -16,8 +16,8 @@ from rnn_atlas.status import Status
 from rnn_atlas.theory.law import Law, PopulationLaw, Refusal
 
 if TYPE_CHECKING:
-    from rnn_atlas.theory.branches import System
     from rnn_atlas.theory.populations import PopulationState
+    from rnn_atlas.theory.states import System
 
 Floats = NDArray[np.float64]
 Number = int | float

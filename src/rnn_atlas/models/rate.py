@@ -17,8 +17,8 @@ from rnn_atlas.models.snt import GAIN, INITIAL, TRANSFER, Transfer
 from rnn_atlas.models.transfer import slope, value
 
 if TYPE_CHECKING:
-    from rnn_atlas.theory.branches import System
     from rnn_atlas.theory.populations import PopulationState
+    from rnn_atlas.theory.states import System
 
 
 class Rate:

@@ -14,8 +14,8 @@ from rnn_atlas.kernels.step import AFFINE
 from rnn_atlas.models.transfer import slope
 
 if TYPE_CHECKING:
-    from rnn_atlas.theory.branches import System
     from rnn_atlas.theory.populations import PopulationState
+    from rnn_atlas.theory.states import System
 
 
 Transfer = Literal["tanh", "erf", "logistic", "linear"]

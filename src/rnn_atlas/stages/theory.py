@@ -30,9 +30,9 @@ from rnn_atlas.contracts import (
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.kernels.step import RK4
 from rnn_atlas.status import BranchKind, Status
-from rnn_atlas.theory.branches import Branch, System, branches
-from rnn_atlas.theory.onset import local_instability, onset
+from rnn_atlas.theory.onsets import local_instability, onset
 from rnn_atlas.theory.power import autocovariance, power_spectrum
+from rnn_atlas.theory.states import Branch, System, branches
 from rnn_atlas.theory.transient import transient
 
 FLOPS_PER_POINT = 2e8

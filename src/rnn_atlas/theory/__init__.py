@@ -1,1 +1,41 @@
-"""Mean field and closed forms: numpy and scipy only, knows no kernel."""
+"""Theory in the limit of large N: mean field, exponents, onsets, transients, spectra. numpy and scipy only, no kernel.
+
+from rnn_atlas.theory import flow, onset, snt, snt_system
+snt(3.0, gamma=0.5, sigma=0.2)[0].lambda_max
+onset(lambda g: snt_system(g, 0.0, 0.2), np.geomspace(0.5, 5, 20))
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rnn_atlas.theory.law import Law, Structure
+    from rnn_atlas.theory.mean_field import flow, flow_system, snt, snt_system
+    from rnn_atlas.theory.onsets import local_instability, onset
+    from rnn_atlas.theory.populations import PopulationState, flow_populations, snt_populations
+    from rnn_atlas.theory.power import autocovariance, power_spectrum
+    from rnn_atlas.theory.states import Branch, System, branches
+    from rnn_atlas.theory.transient import Transient, snt_transient
+
+_MODULES = {
+    "states": ("Branch", "System", "branches"),
+    "law": ("Law", "Structure"),
+    "mean_field": ("flow", "flow_system", "snt", "snt_system"),
+    "onsets": ("local_instability", "onset"),
+    "populations": ("PopulationState", "flow_populations", "snt_populations"),
+    "power": ("autocovariance", "power_spectrum"),
+    "transient": ("Transient", "snt_transient"),
+}
+__all__ = [
+    "Branch", "Law", "PopulationState", "Structure", "System", "Transient", "autocovariance", "branches", "flow",
+    "flow_populations", "flow_system", "local_instability", "onset", "power_spectrum", "snt", "snt_populations",
+    "snt_system", "snt_transient",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Each name is imported when asked for: who only describes an ensemble loads no scipy."""
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

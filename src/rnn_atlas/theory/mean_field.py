@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.theory.averages import TRANSFERS, Averages
-from rnn_atlas.theory.branches import Branch, System, branches
 from rnn_atlas.theory.law import Law, Structure
+from rnn_atlas.theory.states import Branch, System, branches
 
 
 def snt(

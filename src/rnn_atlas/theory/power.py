@@ -3,8 +3,8 @@
 import numpy as np
 
 from rnn_atlas.theory.averages import Floats
-from rnn_atlas.theory.branches import Branch
 from rnn_atlas.theory.flow_state import sample
+from rnn_atlas.theory.states import Branch
 
 _FINEST = 4000
 

@@ -21,9 +21,9 @@ from scipy.signal import lfilter
 
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.theory.averages import Averages, Floats
-from rnn_atlas.theory.branches import System
 from rnn_atlas.theory.law import Law
 from rnn_atlas.theory.mean_field import snt_system
+from rnn_atlas.theory.states import System
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from rnn_atlas.errors import TheoryError
-from rnn_atlas.theory.branches import System, branches, static_branches
+from rnn_atlas.theory.states import System, branches, static_branches
 
 _ROUNDING = 1e-13
 """Next to an onset a state that branches off has an exponent of second order, which rounding may make negative."""
