@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import rnn_atlas
-from rnn_atlas.compare import _summary, compare, table
+from rnn_atlas.compare import _summary, compare, stored_table, table
 from rnn_atlas.config import study_from
 from rnn_atlas.errors import StoreError, StudyError
 from rnn_atlas.extrapolation import limit, weights
@@ -64,7 +64,7 @@ def test_the_error_of_the_mean_z_counts_realizations_not_points() -> None:
     errors, means = [], []
     for _ in range(300):
         each = random.standard_normal((16, 1)) * 4.0 + np.zeros((16, 50))  # s.d. of the mean over 16: 1
-        summary = _summary("s", "q", each.mean(axis=0), each)
+        summary = _summary("s", "q", SIZES, each.mean(axis=0), each)
         errors.append(summary.mean_error)
         means.append(summary.mean)
     assert np.std(means) == pytest.approx(1.0, rel=4 / np.sqrt(600))
@@ -145,6 +145,9 @@ def test_a_comparison_of_the_same_data_has_the_same_digest_and_names_its_inputs(
 def test_the_table_has_a_row_per_sweep_and_quantity(compared: Finished) -> None:
     text = table(compare(compared.study, compared.results))
     assert len(text.splitlines()) == 1 + 2 * 2
+    assert "50, 100, 200" in text
+    assert stored_table(compared.results) == text
+    assert stored_table(compared.results.parent) == ""
 
 
 def test_a_comparison_is_refused_without_its_stages() -> None:

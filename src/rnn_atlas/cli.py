@@ -226,10 +226,13 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from rnn_atlas.compare import stored_table
     from rnn_atlas.report import findings, verdict
 
     study, results = _load(arguments)
     print(findings(study, results))
+    if study.compare is not None:
+        print(f"\n{stored_table(results)}\n")
     sentence, passed = verdict(study, results)
     print(sentence)
     return 0 if passed else 1

@@ -30,10 +30,12 @@ NO_SPREAD = 1e-12
 class Summary:
     """z of one quantity over the points of a sweep that are away from the onset and vary: how many, mean with an error
     that takes the realizations as independent and the points of one as not, spread, largest, and the fraction within 2.
+    `sizes`: the N of the sweep; with one alone, z holds the bias of that N.
     """
 
     sweep: str
     quantity: str
+    sizes: str
     points: int
     mean: float
     mean_error: float
@@ -63,11 +65,24 @@ def compare(study: Study, results: Path) -> list[Summary]:
         "digest": published.digest,
         "counts": published.counts,
         "inputs": {stage: _digest_of(results, stage) for stage in study.stage_names},
-        "summary": [vars(summary) for summary in summaries],
+        "summary": [{key: _or_null(value) for key, value in vars(summary).items()} for summary in summaries],
         "versions": versions(),
     }
     write_receipt(results, COMPARE, receipt)
     return summaries
+
+
+def _or_null(value: Any) -> Any:
+    """JSON knows no NaN."""
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def stored_table(results: Path) -> str:
+    """The table of the comparison that stands in the receipt; empty if there is none."""
+    receipt = read_receipt(results, COMPARE)
+    entries = receipt["summary"] if receipt else []
+    known: list[dict[str, Any]] = [{k: float("nan") if v is None else v for k, v in entry.items()} for entry in entries]
+    return table([Summary(**entry) for entry in known]) if known else ""
 
 
 def _digest_of(results: Path, stage: str) -> str:
@@ -90,7 +105,7 @@ def _sweep(atlas: Atlas, options: Compare, sweep: str) -> tuple[list[Array], lis
         kept = _compared(dataset, theory, options.margin) & np.isfinite(z)
         arrays += _arrays(quantity, dataset[quantity], theory.dims, found, z, measured, sizes)
         arrays.append(Array(_mask(quantity), [str(dim) for dim in theory.dims], kept.astype(np.int8)))
-        summaries.append(_summary(sweep, quantity, z[kept], each[:, kept]))
+        summaries.append(_summary(sweep, quantity, sizes, z[kept], each[:, kept]))
     return arrays, summaries
 
 
@@ -143,22 +158,31 @@ def _mask(quantity: str) -> Variable:
     return Variable(f"{quantity}_compared", f"whether z of {quantity} enters its summary", "1", SOURCE, dtype="i1", flags=flags)
 
 
-def _summary(sweep: str, quantity: str, z: Floats, each: Floats) -> Summary:
+def _summary(sweep: str, quantity: str, sizes: Floats, z: Floats, each: Floats) -> Summary:
     """Z (points,), and each realization's own (R, points): their averages over points are independent of each other."""
+    names = ", ".join(f"{N:g}" for N in sizes)
     if z.size == 0:
-        return Summary(sweep, quantity, 0, *[float("nan")] * 5)
+        return Summary(sweep, quantity, names, 0, *[float("nan")] * 5)
     by_realization = each.mean(axis=1)
     error = float(by_realization.std(ddof=1) / np.sqrt(by_realization.size)) if by_realization.size > 1 else float("nan")
     spread = float(z.std(ddof=1)) if z.size > 1 else float("nan")
     return Summary(
-        sweep, quantity, int(z.size), float(z.mean()), error, spread, float(np.abs(z).max()), float(np.mean(np.abs(z) < 2))
+        sweep,
+        quantity,
+        names,
+        int(z.size),
+        float(z.mean()),
+        error,
+        spread,
+        float(np.abs(z).max()),
+        float(np.mean(np.abs(z) < 2)),
     )
 
 
 def table(summaries: list[Summary]) -> str:
     """The summaries as text."""
-    rows: list[tuple[str, ...]] = [("sweep", "quantity", "points", "mean z", "s.e.", "spread", "largest |z|", "|z| < 2")]
+    rows: list[tuple[str, ...]] = [("sweep", "quantity", "N", "points", "mean z", "s.e.", "spread", "largest |z|", "|z| < 2")]
     for s in summaries:
         numbers = (f"{s.mean:+.2f}", f"{s.mean_error:.2f}", f"{s.spread:.2f}", f"{s.largest:.1f}", f"{s.within_two:.0%}")
-        rows.append((s.sweep, s.quantity, str(s.points), *(numbers if s.points else ("",) * 5)))
+        rows.append((s.sweep, s.quantity, s.sizes, str(s.points), *(numbers if s.points else ("",) * 5)))
     return aligned(rows)
