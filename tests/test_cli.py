@@ -178,7 +178,7 @@ def test_a_stage_before_the_one_it_starts_from_is_refused(
 def test_an_unknown_stage_is_answered_with_the_known_ones(
     name: str, small: dict[str, Any], study_file: Callable[..., Path], said: Said
 ) -> None:
-    assert_refused(stage(said, name, study_file(small)), "networks, theory, simulation, lyapunov", repr(name))
+    assert_refused(stage(said, name, study_file(small)), "networks, theory, transient, simulation, lyapunov", repr(name))
 
 
 def test_a_stage_that_the_study_does_not_have_is_refused(
