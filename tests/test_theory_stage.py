@@ -245,3 +245,29 @@ def test_the_names_of_the_theory_are_there_and_load_nothing_before_they_are_used
     assert theory.flow is flow
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = theory.nothing
+
+
+def test_lines_do_not_depend_on_a_drive_that_only_moves_the_mean() -> None:
+    """Contraction is judged by the steepest slope, wherever the neurons are; the onset rises with the drive."""
+    found = Theory.compute(tile({"g": 1.0}, {"g": 1.0, "theta_bar": 2.0}), context(), None).values
+    np.testing.assert_allclose(found["g_contraction_theory"], 0.5, rtol=1e-12)
+    onset = found["g_onset_theory"]
+    assert onset[1] > 5 * onset[0]
+    assert snt(0.99 * onset[1], theta_bar=2.0)[0].kind == "static"
+    assert snt(1.01 * onset[1], theta_bar=2.0)[0].kind == "chaotic"
+
+
+def test_a_state_that_does_not_attract_is_not_said_to_be_the_one() -> None:
+    """A strong negative mean coupling makes the map flip: the only state of the theory is unstable."""
+    result = Theory.compute(tile({"g": 1.0}, J_mean=-3.0, J_std=0.5), context(onset=False), None)
+    assert list(result.status) == [Status.NOT_CONVERGED]
+    assert result.values["n_stable_theory"][0] == 0
+
+
+def test_the_lags_of_a_map_are_whole_steps() -> None:
+    content = {
+        "study": "lags", "title": "t", "seed": 1, "model": {"name": "snt"}, "network": {"ensemble": "gaussian"},
+        "sweeps": {"line": {"g": [1.0, 2.0]}}, "stages": {"theory": {"lag_step": 0.5}},
+    }  # fmt: skip
+    with pytest.raises(StudyError, match="lag_step must be a whole number of steps of 1; got 0.5"):
+        study_from(content, "lags.yaml")

@@ -45,7 +45,8 @@ def _state(arguments: argparse.Namespace) -> dict[str, Any]:
     system = _system(arguments)
     found = branches(system)
     if not found:
-        raise TheoryError("there is no stationary state at these parameters: a linear network grows without bound")
+        why = ": a linear network grows without bound" if system.averages.is_linear else ""
+        raise TheoryError(f"no stationary state was found at these parameters{why}")
     first = found[0]
     out: dict[str, Any] = _values(first) | {"time_unit": SYSTEMS[arguments.model][2], "branches": [_values(b) for b in found]}
     if arguments.autocorrelation:
@@ -69,7 +70,11 @@ def _onset(arguments: argparse.Namespace) -> dict[str, Any]:
     def system(value: float) -> System:
         return _system(arguments, **{name: value})
 
-    return {f"{name}_c": onset(system, values), f"{name}_local": local_instability(system, values)}
+    found: dict[str, Any] = {f"{name}_c": onset(system, values)}
+    try:
+        return found | {f"{name}_local": local_instability(system, values)}
+    except TheoryError:
+        return found | {f"{name}_local": float("nan")}
 
 
 def _finite(value: Any) -> Any:

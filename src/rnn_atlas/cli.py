@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     stage = command("stage", _stage, "run one stage of a study, without Snakemake")
     for sub in (plan, run, resume, stage):
         if sub is stage:
-            sub.add_argument("stage", help="networks, simulation, lyapunov ...")
+            sub.add_argument("stage", help="networks, theory, simulation, lyapunov ...")
         _add_study(sub)
         sub.add_argument("--workers", type=_count, default=os.cpu_count() or 1, help="worker processes of one thread each")
     for sub in (run, resume, stage):

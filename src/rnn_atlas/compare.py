@@ -14,11 +14,11 @@ from rnn_atlas.config import Study
 from rnn_atlas.contracts import Floats, Variable
 from rnn_atlas.errors import StoreError
 from rnn_atlas.extrapolation import Compare, limit
-from rnn_atlas.pipeline import COMPARE, comparison_specification, read_receipt, write_receipt
+from rnn_atlas.pipeline import COMPARE, comparison_specification, read_receipt, specification, write_receipt
 from rnn_atlas.plan import aligned
 from rnn_atlas.provenance import versions
 from rnn_atlas.publish import Array, publish_arrays
-from rnn_atlas.status import BranchKind
+from rnn_atlas.status import BranchKind, Status
 
 SOURCE = "least squares over sizes, weights N"
 
@@ -49,9 +49,12 @@ def compare(study: Study, results: Path) -> list[Summary]:
     if study.compare is None:
         raise StoreError(f"study {study.study!r} compares nothing with theory. Add `compare: {{}}` to it")
     atlas = open_atlas(results)
-    missing = [stage for stage in study.stage_names if stage not in atlas.receipts]
-    if missing:
-        raise StoreError(f"a comparison needs all stages; {', '.join(missing)} has not been run. Run it first")
+    for stage in study.stage_names:
+        if stage not in atlas.receipts:
+            raise StoreError(f"a comparison needs all stages; {stage} has not been run. Run it first")
+        if atlas.receipts[stage]["specification"] != specification(study, stage):
+            raise StoreError(f"the results of {stage} are of another version of the study file. Run the stage again")
+    atlas.stages = [stage for stage in atlas.stages if stage != COMPARE]  # its own old results are no part of what it reads
     arrays: dict[str, list[Array]] = {}
     summaries: list[Summary] = []
     for sweep in study.sweeps:
@@ -112,15 +115,16 @@ def _sweep(atlas: Atlas, options: Compare, sweep: str) -> tuple[list[Array], lis
 def _measured(values: xr.DataArray, grid: Sequence[Any], sizes: Sequence[Any]) -> tuple[Floats, Floats]:
     """Values (N, realization, *grid), averaged over initial conditions, and the sizes."""
     if "initial" in values.dims:
-        values = values.mean("initial")
+        values = values.mean("initial", skipna=False)
     if "N" not in values.dims:
         values = values.expand_dims(N=[sizes[0]])
     return values.transpose("N", "realization", *grid).values, np.asarray(values.N.values, dtype=float)
 
 
 def _compared(dataset: xr.Dataset, theory: xr.DataArray, margin: float) -> Any:
-    """True where the state is not the trivial one, and the gain further than the margin from the onset."""
-    kept = dataset.branch_theory.transpose(*theory.dims).values != BranchKind.TRIVIAL
+    """True where the theory's state is known and not the trivial one, and the gain further than the margin from the onset."""
+    known = dataset.status_theory.transpose(*theory.dims).values == Status.OK
+    kept = known & (dataset.branch_theory.transpose(*theory.dims).values != BranchKind.TRIVIAL)
     if "g_onset_theory" not in dataset:
         return kept
     ratio = (dataset.g / dataset.g_onset_theory).broadcast_like(theory).transpose(*theory.dims).values

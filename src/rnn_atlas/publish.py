@@ -26,6 +26,7 @@ LARGEST_CHUNK = 16 * 2**20
 _LABELS = {
     "block": "block of the average",
     "neuron_sample": "recorded neuron",
+    "theory_lag": "lag of the theory",
     "onset_gamma": "leak at which the onset is told",
     "outlier_index": "number of the outlier",
 }

@@ -10,7 +10,7 @@ from rnn_atlas import tiles
 from rnn_atlas.atlas import open_atlas
 from rnn_atlas.config import Study
 from rnn_atlas.execute import groups, wanted_points
-from rnn_atlas.pipeline import read_receipt, read_study, specification
+from rnn_atlas.pipeline import COMPARE, comparison_specification, read_receipt, read_study, specification
 from rnn_atlas.plan import aligned, duration
 from rnn_atlas.status import Regime, Status
 
@@ -24,7 +24,9 @@ def findings(study: Study, results: Path) -> str:
     for sweep in atlas.sweeps:
         dataset = atlas[sweep]
         regimes = dataset.regime.values if "regime" in dataset else np.zeros(0)
-        cells = [sweep, str(regimes.size), *(str(int(np.sum(regimes == r))) for r in REGIMES)]
+        status = next((dataset[name] for name in dataset.data_vars if str(name).startswith("status_")), None)
+        points = regimes.size or (status.size if status is not None else 0)
+        cells = [sweep, str(points), *(str(int(np.sum(regimes == r))) for r in REGIMES)]
         exponent = dataset.get("lambda_max")
         if exponent is not None and bool(exponent.notnull().any()):
             peak = np.unravel_index(int(np.nanargmax(exponent.values)), exponent.shape)
@@ -61,8 +63,20 @@ def verdict(study: Study, results: Path) -> tuple[str, bool]:
         lines.append(f"{stage}: " + ", ".join(f"{number:,} {status}" for status, number in total.items()))
         lines += [f"  {status}: {Status[status].sentence}" for status in total if status != Status.OK.name]
         lines += _first_traceback(study, stage, results)
+    if study.compare is not None and not _comparison_is_current(study, results):
+        lines.append("compare: not run for these results; run it again")
+        passed = False
     lines.append("all points computed" if passed else "check FAILED: points failed or are missing; see `rnn-atlas resume`")
     return "\n".join(lines), passed
+
+
+def _comparison_is_current(study: Study, results: Path) -> bool:
+    """Whether the comparison with theory was made of the data that are there, as the study asks for it."""
+    receipt = read_receipt(results, COMPARE)
+    if receipt is None or receipt["specification"] != comparison_specification(study):
+        return False
+    stages = {stage: read_receipt(results, stage) for stage in study.stage_names}
+    return all(found is not None and found["digest"] == receipt["inputs"].get(stage) for stage, found in stages.items())
 
 
 def _first_traceback(study: Study, stage: str, results: Path) -> list[str]:

@@ -22,8 +22,8 @@ class Status(IntEnum):
 _SENTENCES = {
     Status.NOT_RUN: "not computed yet: run the stage",
     Status.OK: "the method worked",
-    Status.DIVERGED: "the state left the finite numbers; the values are NaN",
-    Status.NOT_CONVERGED: "the average had not settled within the run; the values are kept, take a longer duration",
+    Status.DIVERGED: "the state left the finite numbers, or theory found none; the values are NaN",
+    Status.NOT_CONVERGED: "a measured average had not settled (take a longer duration), or theory resolved no attracting state",
     Status.UNRESOLVED: "the exponents miss the sum rule: the most negative ones are lost in rounding, the leading ones stand",
     Status.ERROR: "the computation failed with an exception, kept in the tile file; `rnn-atlas resume` tries it again",
 }

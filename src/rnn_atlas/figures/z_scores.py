@@ -58,7 +58,8 @@ def student(t: Floats, freedom: float) -> Floats:
 def _error_of_mean(atlas: Atlas, options: Any, quantity: str) -> float:
     """That of the whole sweep's mean over independent realizations, as the comparison tells it; NaN of a part of the sweep."""
     found = [s for s in atlas.receipts["compare"]["summary"] if (s["sweep"], s["quantity"]) == (options.sweep, quantity)]
-    return float(found[0]["mean_error"]) if found and not options.select else float("nan")
+    value = found[0]["mean_error"] if found and not options.select else None
+    return float("nan") if value is None else float(value)
 
 
 def _panel(ax: Axes, z: Floats, freedom: float, error: float) -> None:

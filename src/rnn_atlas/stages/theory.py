@@ -70,6 +70,11 @@ class Theory(Stage):
                 return f"mean-field theory does not apply: {law.reason}. Remove `theory` from stages, or change the parameter"
             if context.options.transient and (context.model.time_unit != "step" or not _is_plain(law)):
                 return "the transient theory is that of the map without structure; got another. Write theory.transient: 0"
+            if isinstance(law, PopulationLaw) and context.model.time_unit == "tau":
+                return _unsolved_flow(context, axes)
+        step = context.model.step_length(context.model_options)
+        if _is_stepwise(context) and abs(context.options.lag_step / step - round(context.options.lag_step / step)) > 1e-9:
+            return f"theory.lag_step must be a whole number of steps of {step:g}; got {context.options.lag_step:g}. Change it"
         return None
 
     @staticmethod
@@ -80,7 +85,8 @@ class Theory(Stage):
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
         """A solution takes about as long at any parameters."""
-        stored = 8.0 * (context.options.lags + context.options.frequencies + 12) * len(tile)
+        early = (context.options.transient + 1) * (context.options.transient + 3) if context.options.transient else 0
+        stored = 8.0 * (context.options.lags + context.options.frequencies + early + 12) * len(tile)
         return Cost(flops=0.0, work=1e8, stored=stored, elementwise=FLOPS_PER_POINT * len(tile))
 
     @staticmethod
@@ -99,6 +105,20 @@ class Theory(Stage):
         behind = {"theory_lag": lags, "theory_frequency": frequencies}
         behind |= {"transient_time": time, "transient_time_later": time} if context.options.transient else {}
         return TileResult(status, values, behind)
+
+
+def _unsolved_flow(context: Context, axes: Mapping[str, Sequence[Number]]) -> str | None:
+    """What of the flow of several populations has not been solved."""
+    if _is_stepwise(context):
+        return "the theory of several populations knows the flow with integrator rk4 only. Write model.integrator: rk4"
+    if max(axes["white_noise"]) > 0:
+        return "the theory of several populations knows no white noise. Remove `theory` from stages"
+    return None
+
+
+def _is_stepwise(context: Context) -> bool:
+    """Whether the theory is that of a map: the model's, or an Euler scheme's."""
+    return context.model.method(context.model_options) != RK4
 
 
 def _is_plain(law: Law | PopulationLaw) -> bool:
@@ -144,7 +164,7 @@ def _populations(parameters: dict[str, Number], context: Context, law: Populatio
         found.append(
             Branch(
                 state.kind, state.overall_mean, state.overall_variance, static, 0.0, state.lambda_max, state.gain_radius,
-                bool(state.is_stable), state.converged, state.lags, Delta,
+                state.is_stable is not False, state.converged, state.lags, Delta,
             )
         )  # fmt: skip
     return tuple(found)
@@ -163,10 +183,10 @@ def _of_branches(found: tuple[Branch, ...], leak: float, context: Context) -> di
             "power_spectrum_theory": np.full(frequencies.size, np.nan),
         }
     branch = found[0]
-    is_map = context.model.method(context.model_options) != RK4
+    is_map = _is_stepwise(context)
     step = context.model.step_length(context.model_options) if is_map else 1.0
     return {
-        "status": Status.OK if branch.converged else Status.NOT_CONVERGED,
+        "status": Status.OK if branch.converged and branch.is_stable is not False else Status.NOT_CONVERGED,
         "mean_theory": branch.mean,
         "variance_theory": branch.variance,
         "variance_static_theory": branch.variance_static,
@@ -195,37 +215,36 @@ def _no_lines(context: Context) -> dict[str, float]:
 def _lines(parameters: dict[str, Number], context: Context) -> dict[str, float]:
     """Gains of the lines through the phase diagram at these other parameters."""
     others = tuple(pair for pair in sorted(parameters.items()) if pair[0] != "g")
-    bare, *lines = _lines_of(context.model, context.model_options, context.ensemble, context.ensemble_options, others)
-    return dict(zip(LINES, (bare / 2, *lines), strict=True))
+    lines = _lines_of(context.model, context.model_options, context.ensemble, context.ensemble_options, others)
+    return dict(zip(LINES, lines, strict=True))
 
 
 @lru_cache(maxsize=10_000)
 def _lines_of(
     model: type[Model], model_options: Any, ensemble: type[Ensemble], ensemble_options: Any, others: tuple[Any, ...]
 ) -> tuple[float, float, float]:
-    """Gains at which the trivial point without drive, the attracting state, and its Jacobian of one time become unstable.
+    """Gains below which all contracts, and at which the attracting state and its Jacobian of one time become unstable.
 
     NaN with a mean coupling or a structure, whose states coexist.
     """
+    law = ensemble.law(ensemble_options, dict(others))
+    assert isinstance(law, Law), "the configuration was checked"
 
     def at(g: float) -> System:
-        law = ensemble.law(ensemble_options, dict(others))
-        assert isinstance(law, Law), "the configuration was checked"
         return model.mean_field(dict(others) | {"g": g}, model_options, law)
 
     unit = at(1.0)
     if unit.structure.overlap != 0 or unit.structure.mean_right != 0 or unit.strength == 0 or unit.averages.is_linear:
         return float("nan"), float("nan"), float("nan")
-    equation = unit.equation(0.0)
-    bare = equation.decay / float(np.sqrt(equation.feedback(1e-300, 0.0)))
-    gains = bare * 0.999 * 1.25 ** np.arange(40.0)
-    return bare, _or_nan(onset, at, gains), _or_nan(local_instability, at, gains)
+    steepest = unit.equation(0.0).decay / float(np.sqrt(unit.strength) * unit.averages.steepest)
+    gains = steepest * 0.999 * 1.25 ** np.arange(40.0)
+    return steepest * law.deviation / law.norm, _or_nan(onset, at, gains), _or_nan(local_instability, at, gains)
 
 
 def _or_nan(line: Callable[[Callable[[float], System], Floats], float], at: Callable[[float], System], gains: Floats) -> float:
     try:
         return line(at, gains)
-    except TheoryError:  # no such line: the drive keeps the network quiet at any gain
+    except TheoryError:  # there is none up to 6,000 times the gain of the network without drive, or it is not resolved
         return float("nan")
 
 
@@ -239,8 +258,8 @@ def _variables(x: str, unit: str, options: Any) -> tuple[Variable, ...]:
         Variable("lambda_max_theory", "largest Lyapunov exponent, mean-field theory", f"{unit}-1", exponent),
         Variable("gain_radius_theory", "radius of the Jacobian's bulk at one time, plus the leak: 1 is local instability", "1",
                  "Schuecker, Goedeke & Helias 2018"),
-        Variable("branch_theory", "attracting state of the theory", "1", dmft, dtype="i1", flags=flags),
-        Variable("n_stable_theory", "number of attracting states, mirror images counted once", "1", dmft, dtype="i2"),
+        Variable("branch_theory", "kind of the theory's state, the attracting one if any", "1", dmft, dtype="i1", flags=flags),
+        Variable("n_stable_theory", "number of states that attract, or may", "1", dmft, dtype="i2"),
         Variable("autocorrelation_theory", f"Delta(lag) of {x}, mean-field theory", "1", dmft, ("theory_lag",)),
         Variable("power_spectrum_theory", f"power spectral density of {x} without its static part, mean-field theory", unit,
                  dmft, ("theory_frequency",)),

@@ -88,6 +88,11 @@ class Averages:
         return self.transfer != "logistic"
 
     @property
+    def steepest(self) -> float:
+        """Largest |f'|."""
+        return abs(self.gain) * (0.25 if self.transfer == "logistic" else 1.0)
+
+    @property
     def bound(self) -> float:
         """Largest |f|."""
         return float("inf") if self.is_linear else 1.0 if self.gain else abs(self._terms[0])

@@ -22,12 +22,21 @@ class Structure:
 class Law:
     """Couplings in the limit of large N: Var J_ij = deviation^2 / N, E J_ij = mean / N, and a rank-one structure.
 
+    opposed: the most negative overlap of a structure, which in a map may make a state flip. norm_per_deviation: of the random
+    part, 2 for independent entries.
     ASSUME independent entries, or others of the same limit. An ensemble of another kind has a `Refusal`.
     """
 
     deviation: float
     mean: float = 0.0
     structure: Structure | None = None
+    opposed: float = 0.0
+    norm_per_deviation: float = 2.0
+
+    @property
+    def norm(self) -> float:
+        """2-norm of the random part."""
+        return self.norm_per_deviation * self.deviation
 
 
 @dataclass(frozen=True)

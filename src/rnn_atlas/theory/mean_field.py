@@ -64,7 +64,7 @@ def snt_system(
     for name, value in (("g", g), ("sigma", sigma), ("sigma_theta", sigma_theta), ("J_std", law.deviation)):
         _require(value >= 0, name, "at least 0", value)
     structure = _structure(law, 1.0)
-    return System(_averages(transfer, g), gamma, law.deviation**2, -theta_bar, sigma_theta**2, sigma**2, structure)
+    return System(_averages(transfer, g), gamma, law.deviation**2, -theta_bar, sigma_theta**2, sigma**2, structure, law.opposed)
 
 
 def flow_system(
@@ -74,7 +74,9 @@ def flow_system(
     law = law or Law(1.0)
     for name, value in (("g", g), ("D", D), ("white_noise", white_noise), ("J_std", law.deviation)):
         _require(value >= 0, name, "at least 0", value)
-    return System(_averages(transfer, 1.0), None, (g * law.deviation) ** 2, 0.0, D, white_noise**2, _structure(law, g))
+    return System(
+        _averages(transfer, 1.0), None, (g * law.deviation) ** 2, 0.0, D, white_noise**2, _structure(law, g), law.opposed
+    )
 
 
 def as_map(flow: System, *, leak: float, weight: float, noise: float) -> System:
@@ -88,7 +90,7 @@ def as_map(flow: System, *, leak: float, weight: float, noise: float) -> System:
     )
     return replace(
         flow, leak=leak, strength=weight**2 * flow.strength, mean_input=weight * flow.mean_input,
-        static=weight**2 * flow.static, noise=noise * flow.noise, structure=structure,
+        static=weight**2 * flow.static, noise=noise * flow.noise, structure=structure, opposed=weight * flow.opposed,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ _ROUNDING = 1e-13
 def onset(system: Callable[[float], System], values: Iterable[float]) -> float:
     """The first value of a parameter at which chaos sets in or ends, to 1e-10, looked for between neighbouring `values`.
 
-    Without noise a chaotic state is there exactly where no static state is stable, so that these alone are looked at.
+    Without noise this is where the last static state loses its stability; chaos beside a stable state is not looked at.
     TheoryError if the sign of the exponent is the same at all values.
     """
     return _first_root(lambda value: exponent(system(value)), values, "onset of chaos")
@@ -32,8 +32,9 @@ def local_instability(system: Callable[[float], System], values: Iterable[float]
 def exponent(system: System) -> float:
     """A number with the sign of lambda_max of the attracting state; lambda_max itself under noise and where it is static."""
     if system.noise > 0:
-        states = branches(system)
-        return min([b.lambda_max for b in states if b.is_stable] or [b.lambda_max for b in states], default=1.0)
+        known = [b for b in branches(system) if np.isfinite(b.lambda_max)]
+        values = [b.lambda_max for b in known if b.is_stable] or [b.lambda_max for b in known]
+        return min(values, default=float("nan"))
     still = [b.lambda_max for b in static_branches(system)]
     return min((value for value in still if value < -_ROUNDING), default=max(still, default=1.0))
 
@@ -47,12 +48,17 @@ def local_growth(system: System) -> float:
 
 
 def _first_root(excess: Callable[[float], float], values: Iterable[float], name: str) -> float:
-    left, before = float("nan"), float("nan")
-    first = None
+    """Values at which the excess is not known (NaN: a state was not resolved) are passed over."""
+    left, before, first, last = float("nan"), float("nan"), None, float("nan")
     for value in values:
-        first = value if first is None else first
+        first, last = value if first is None else first, value
         after = excess(value)
+        if np.isnan(after):
+            continue
         if before * after <= 0:
-            return float(brentq(excess, left, value, xtol=1e-12, rtol=1e-12))
+            try:
+                return float(brentq(excess, left, value, xtol=1e-12, rtol=1e-12))
+            except ValueError as error:  # brentq's word for NaN
+                raise TheoryError(f"the {name} between {left:g} and {value:g} is not resolved ({error})") from None
         left, before = value, after
-    raise TheoryError(f"there is no {name} between {first:g} and {left:g}. Widen the range")
+    raise TheoryError(f"there is no {name} between {first:g} and {last:g}. Widen the range")

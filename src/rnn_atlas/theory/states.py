@@ -38,6 +38,7 @@ class System:
     static: float = 0.0
     noise: float = 0.0
     structure: Structure = Structure()
+    opposed: float = 0.0
 
     def equation(self, kappa: float) -> Equation:
         """The state's equation at this kappa."""
@@ -206,9 +207,10 @@ def _static_branch(system: System, kappa: float, variance: float) -> Branch:
     if e.leak is None:
         exponent = max([radius, *outside.real]) - 1.0
     else:
-        growth = max([e.leak + radius, *np.abs(e.leak + outside)])
+        flip = abs(e.leak + system.opposed * system.averages.slope(e.mean, variance)) if system.opposed else 0.0
+        growth = max([e.leak + radius, flip, *np.abs(e.leak + outside)])
         exponent = float(np.log(growth)) if growth > 0 else -np.inf
-    kind = "trivial" if variance == 0 else "static"
+    kind = "trivial" if variance == 0 and e.mean == 0 else "static"
     return Branch(kind, e.mean, variance, variance, kappa, exponent, radius, is_stable=exponent < 0)
 
 
@@ -230,7 +232,11 @@ def _moving_branch(system: System, kappa: float, order: int) -> Branch | None:
 
 def _kappa_returns(system: System, kappa: float, order: int) -> bool:
     """Whether kappa, slightly displaced, returns: it is given back with a factor below 1, and in the map does not overshoot."""
-    s = system.structure
+    s, e = system.structure, system.equation(kappa)
+    if system.opposed and e.leak is not None:
+        here = _moving_variance(e, order)
+        if here is None or e.leak + system.opposed * system.averages.slope(e.mean, here) < -1:
+            return False
     if s.overlap == 0 and s.mean_right == 0:
         return True
     step = 1e-4 * max(abs(kappa), 1e-2)
