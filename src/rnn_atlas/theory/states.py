@@ -21,6 +21,8 @@ from rnn_atlas.theory.map_state import map_exponent, map_profile, memoryless_var
 
 _SCAN = 14
 _ROOT = 1e-12
+_MARGINAL = 1e-12
+"""Exponents below this are those of a state at its onset, but for rounding."""
 _JUMP = 1e-6
 """What is left at a root, relative to the range of kappa: where the state ends, it changes sign by a jump."""
 _FIRST, _SECOND = np.array([1, -8, 0, 8, -1]) / 12, np.array([-1, 16, -30, 16, -1]) / 12
@@ -211,7 +213,7 @@ def _static_branch(system: System, kappa: float, variance: float) -> Branch:
         growth = max([e.leak + radius, flip, *np.abs(e.leak + outside)])
         exponent = float(np.log(growth)) if growth > 0 else -np.inf
     kind = "trivial" if variance == 0 and e.mean == 0 else "static"
-    return Branch(kind, e.mean, variance, variance, kappa, exponent, radius, is_stable=exponent < 0)
+    return Branch(kind, e.mean, variance, variance, kappa, exponent, radius, is_stable=exponent < _MARGINAL)
 
 
 def _moving_branch(system: System, kappa: float, order: int) -> Branch | None:
