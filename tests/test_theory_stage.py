@@ -11,6 +11,7 @@ from rnn_atlas.contracts import Context, NetworkIdentity, Number, Section, Tile
 from rnn_atlas.errors import StudyError
 from rnn_atlas.networks.gaussian import Gaussian
 from rnn_atlas.networks.gaussian_low_rank import GaussianLowRank
+from rnn_atlas.networks.orthogonal import Orthogonal
 from rnn_atlas.networks.populations import Populations
 from rnn_atlas.registry import ENSEMBLES, MODELS
 from rnn_atlas.stages.theory import Theory
@@ -271,3 +272,33 @@ def test_the_lags_of_a_map_are_whole_steps() -> None:
     }  # fmt: skip
     with pytest.raises(StudyError, match="lag_step must be a whole number of steps of 1; got 0.5"):
         study_from(content, "lags.yaml")
+
+
+def test_a_mean_coupling_reaches_the_theory_of_every_ensemble_that_has_one() -> None:
+    values = {"J_mean": 0.7, "J_std": 1.0, "tau": 0.0, "alpha": 2.0, "K": 200, "rank": 0}
+    for name, ensemble in ENSEMBLES.items():
+        if "J_mean" in {parameter.name for parameter in ensemble.parameters}:
+            options = low_rank((2.0,), (1.0,)) if name == "gaussian_low_rank" else None
+            assert getattr(ensemble.law(options, values), "mean", None) == 0.7, name
+
+
+def test_a_negative_overlap_makes_the_map_flip_and_leaves_the_flow_at_rest() -> None:
+    """The outlier gamma + g overlap of the trivial point leaves the unit circle at -1: g = 0.5 for overlap -2.6, gamma = 0.3.
+
+    SOURCE: Schuessler et al. 2020: the outlier of a rank-one term alone is its overlap.
+    """
+    options = low_rank((3.0,), (-2.6,))
+    here = context("snt", GaussianLowRank, options, onset=False)
+    found = Theory.compute(tile({"g": 0.49, "gamma": 0.3}, {"g": 0.51, "gamma": 0.3}, rank=1), here, None)
+    assert list(found.status) == [Status.OK, Status.NOT_CONVERGED]
+    assert list(found.values["n_stable_theory"]) == [1, 0]
+    assert found.values["lambda_max_theory"][1] == pytest.approx(np.log(0.51 * 2.6 - 0.3), rel=1e-9)
+    flow_here = context("rate", GaussianLowRank, options, onset=False)
+    at_rest = Theory.compute(tile({"g": 0.5}, model="rate", rank=1), flow_here, None)
+    assert list(at_rest.status) == [Status.OK]
+
+
+def test_rotations_contract_up_to_twice_the_gain_of_independent_couplings() -> None:
+    """A rotation times J_std has the 2-norm J_std, independent couplings have 2 J_std."""
+    found = [Theory.compute(tile({"g": 1.0}), context("snt", e), None).values for e in (Gaussian, Orthogonal)]
+    assert found[1]["g_contraction_theory"][0] == pytest.approx(2 * found[0]["g_contraction_theory"][0])

@@ -54,7 +54,7 @@ class Correlated(Ensemble):
         """That of independent couplings at tau = 0 only: reciprocal couplings feed a neuron's own past back to it."""
         if parameters["tau"] != 0:
             return Refusal("reciprocally correlated couplings add a memory term; only tau = 0 is without it")
-        return Law(float(parameters["J_std"]))
+        return Law(float(parameters["J_std"]), float(parameters.get("J_mean", 0.0)))
 
     @staticmethod
     def nonzeros(identity: NetworkIdentity, options: Options) -> float:

@@ -65,7 +65,8 @@ class GaussianLowRank(Ensemble):
         structure = strongest(options.overlaps[: int(parameters["rank"])])
         if structure is not None and parameters["J_mean"] != 0:
             return Refusal("a mean coupling and a structure together have not been solved; take J_mean: 0 or rank: 0")
-        return Law(float(parameters["J_std"]), float(parameters["J_mean"]), structure)
+        opposed = min((0.0, *options.overlaps[: int(parameters["rank"])]))
+        return Law(float(parameters["J_std"]), float(parameters["J_mean"]), structure, opposed)
 
     @staticmethod
     def nonzeros(identity: NetworkIdentity, options: Options) -> float:

@@ -34,7 +34,7 @@ class Orthogonal(Ensemble):
     @staticmethod
     def law(options: Any, parameters: Mapping[str, Number]) -> Law:
         """That of independent couplings: fields of a random rotation are Gaussian, of the same covariances."""
-        return Law(float(parameters["J_std"]))
+        return Law(float(parameters["J_std"]), norm_per_deviation=1.0)
 
     @staticmethod
     def nonzeros(identity: NetworkIdentity, options: Options) -> float:
