@@ -27,6 +27,9 @@ _LABELS = {
     "block": "block of the average",
     "neuron_sample": "recorded neuron",
     "theory_lag": "lag of the theory",
+    "theory_frequency": "frequency of the theory",
+    "transient_time": "time since the initial condition",
+    "transient_time_later": "second time since the initial condition",
     "onset_gamma": "leak at which the onset is told",
     "outlier_index": "number of the outlier",
 }

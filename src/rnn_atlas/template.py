@@ -23,6 +23,7 @@ sweeps:                               # named product grids; points that two swe
     gamma: [0.0, 0.25, 0.5, 0.75]
 stages:                               # durations in steps (map) or tau (flow)
   networks: {{}}
+  theory: {{}}                          # mean field beside every point, in the limit of large N
   simulation: {{transient: 500, duration: 2000}}
   lyapunov: {{exponents: 1, duration: 2000}}
 figures:
