@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq, fsolve, minimize_scalar
 
+from rnn_atlas.theory.averages import Averages
 from rnn_atlas.theory.law import Law
-from rnn_atlas.theory.mean_field import flow, flow_system, snt_system
+from rnn_atlas.theory.mean_field import flow, flow_system, snt, snt_system
 from rnn_atlas.theory.states import Branch, Structure, static_branches
 from tests.mean_field_reference import Flow, pair, sech2, sech4, single, tanh2
 
@@ -125,3 +126,18 @@ def test_the_outlier_of_a_structured_state_is_that_of_drawn_networks() -> None:
     assert expected.lambda_max < -0.05
     assert abs(np.mean(found) - expected.lambda_max) < 4 * error
     assert error < 0.02
+
+
+def test_a_state_along_a_structure_attracts_at_every_gain_and_turns_chaotic_where_its_bulk_reaches_the_circle() -> None:
+    """Random part of J_std = 1 and overlap 1.5, no leak: at every gain one state attracts, static below the gain at which
+    sqrt(E f'^2) of the structured state is 1, chaotic beyond; kappa and variance are continuous there."""
+    structure = Structure(deviation_left=1.0, covariance=1.5)
+    before = None
+    for g in np.linspace(1.2, 4.0, 15):
+        (state, *_) = [b for b in snt(g, structure=structure) if b.is_stable]
+        assert state.kind == ("chaotic" if state.gain_radius > 1 else "static")
+        assert 1.5 * Averages("tanh", g).slope(0.0, state.variance) == pytest.approx(1.0, rel=1e-9)
+        if before is not None:
+            assert abs(state.kappa - before.kappa) < 0.2
+            assert abs(state.lambda_max - before.lambda_max) < 0.2
+        before = state

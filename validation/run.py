@@ -236,7 +236,7 @@ def theory_over_a_grid() -> Iterator[Row]:
 def rank_one_structure() -> Iterator[Row]:
     """Flow with a mean coupling g J_mean = M on both sides of the critical M of the theory: the mean of x stays 0 or does not.
 
-    Six networks of N = 2000 each; |mean| over neurons and time against the theory's kappa (Mastrogiuseppe & Ostojic 2018).
+    Six networks of N = 1000 each; |mean| over neurons and time against the theory's kappa (Mastrogiuseppe & Ostojic 2018).
     """
     for g in (1.5, 3.0):
         critical = 1.0 / flow_system(g).averages.slope(0.0, flow(g)[0].variance)
@@ -244,8 +244,8 @@ def rank_one_structure() -> Iterator[Row]:
             found = []
             expected = abs(flow(g, J_mean=factor * critical / g)[0].mean)
             for realization in range(6):
-                tile = tile_of(2000, {"g": g}, model="rate", J_mean=factor * critical / g, realization=realization)
-                run = Simulation.compute(tile, context_of(Simulation, "rate", transient=150, duration=150), None)
+                tile = tile_of(1000, {"g": g}, model="rate", J_mean=factor * critical / g, realization=realization)
+                run = Simulation.compute(tile, context_of(Simulation, "rate", transient=100, duration=100), None)
                 found.append(abs(float(run.values["mean"][0])))
             average, error = float(np.mean(found)), float(np.std(found, ddof=1) / np.sqrt(6))
             bar = 0.15 if factor < 1 else 0.1 * expected + 3 * error

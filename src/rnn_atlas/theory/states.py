@@ -19,7 +19,6 @@ from rnn_atlas.theory.flow_state import flow_exponent, flow_profile, flow_varian
 from rnn_atlas.theory.law import Structure
 from rnn_atlas.theory.map_state import map_exponent, map_profile, memoryless_variances
 
-_SCAN = 14
 _ROOT = 1e-12
 _MARGINAL = 1e-12
 """Exponents below this are those of a state at its onset, but for rounding."""
@@ -100,7 +99,7 @@ def branches(system: System) -> tuple[Branch, ...]:
     for order in range(max(len(_moving_variances(system.equation(kappa))) for kappa in _grid(system))):
 
         def variance(kappa: float, order: int = order) -> float | None:
-            return _moving_variance(system.equation(kappa), order)
+            return _followed_variance(system.equation(kappa), order)
 
         moving += [branch for kappa in _roots(system, variance) if (branch := _moving_branch(system, kappa, order)) is not None]
     return tuple(sorted([*still, *moving], key=lambda b: (not b.is_stable, -abs(b.kappa), -b.variance)))
@@ -118,6 +117,14 @@ def _static_states(system: System) -> list[tuple[float, float]]:
 
         states += [(kappa, v) for kappa in _roots(system, variance) if (v := variance(kappa)) is not None]
     return list(dict.fromkeys(states))
+
+
+def _followed_variance(equation: Equation, order: int) -> float | None:
+    """The variance of a state that fluctuates; where the first of them has come to rest, that of the static state it became."""
+    moving = _moving_variance(equation, order)
+    if moving is None and order == 0:
+        return next(iter(reversed(equation.static_variances())), None)
+    return moving
 
 
 def _moving_variance(equation: Equation, order: int) -> float | None:
@@ -153,7 +160,7 @@ def _grid(system: System) -> Floats:
     bound = system.averages.bound if np.isfinite(system.averages.bound) else 1e3
     spread = abs(s.covariance) / s.deviation_left if s.deviation_left else 0.0
     top = 1.05 * (abs(s.mean_right) * bound + spread) + 1e-6
-    upper = np.geomspace(1e-5, 1.0, _SCAN) * top
+    upper = np.concatenate([np.geomspace(1e-5, 0.1, 6), np.linspace(0.2, 1.0, 9)]) * top
     return np.concatenate([[0.0], upper]) if system.is_symmetric else np.concatenate([-upper[::-1], [0.0], upper])
 
 
