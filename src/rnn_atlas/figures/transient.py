@@ -21,7 +21,7 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     titles = (r"mean $\mu(t)$", r"variance $v(t)$", rf"covariance $\Delta(t, {anchored['transient_time_later']})$")
     for ax, name, title in zip(panels, names, titles, strict=True):
         _panel(ax, dataset, name, chosen, options.curves, anchored)
-        ax.set(xlabel=label(dataset, "transient_time").replace("transient_time", "time $t$"), ylabel=title)
+        ax.set(xlabel=label(dataset, "transient_time").replace("time since the initial condition", "time $t$"), ylabel=title)
     count = dataset.sizes["realization"]
     panels[-1].legend(
         title=f"{axis_label(options.curves)}\n(bars: s.d. of\n{count} networks)",
