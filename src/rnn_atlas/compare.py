@@ -67,7 +67,7 @@ def compare(study: Study, results: Path) -> list[Summary]:
         "specification": comparison_specification(study),
         "digest": published.digest,
         "counts": published.counts,
-        "inputs": {stage: _digest_of(results, stage) for stage in study.stage_names},
+        "inputs": {stage: atlas.receipts[stage]["digest"] for stage in study.stage_names},
         "summary": [{key: _or_null(value) for key, value in vars(summary).items()} for summary in summaries],
         "versions": versions(),
     }
@@ -86,11 +86,6 @@ def stored_table(results: Path) -> str:
     entries = receipt["summary"] if receipt else []
     known: list[dict[str, Any]] = [{k: float("nan") if v is None else v for k, v in entry.items()} for entry in entries]
     return table([Summary(**entry) for entry in known]) if known else ""
-
-
-def _digest_of(results: Path, stage: str) -> str:
-    receipt = read_receipt(results, stage)
-    return str(receipt["digest"]) if receipt else ""
 
 
 def _sweep(atlas: Atlas, options: Compare, sweep: str) -> tuple[list[Array], list[Summary]]:

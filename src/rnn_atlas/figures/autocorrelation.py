@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn_atlas.atlas import Atlas
-from rnn_atlas.figures.style import WIDTH, axis_label, colors, darker, held, label, note_failures, spread
+from rnn_atlas.figures.style import WIDTH, colors, darker, held, label, legend_beside, note_failures, spread
 
 
 def draw(atlas: Atlas, options: Any) -> Figure:
@@ -33,12 +33,7 @@ def draw(atlas: Atlas, options: Any) -> Figure:
         ax.set_xlim(right=float(values.lag[-1]) * 1.02)
     lag = label(dataset, "lag").replace("lag", r"lag $\tau'$")
     ax.set(xlabel=lag, ylabel=r"autocovariance $\Delta(\tau')$")
-    ax.legend(
-        title=f"{axis_label(options.curves)}\n(band: s.d. of\n{values.sizes['realization']} networks)",
-        title_fontsize=7,
-        loc="upper left",
-        bbox_to_anchor=(1, 1),
-    )
+    legend_beside(ax, options.curves, "band: s.d.", values.sizes["realization"])
     note_failures(ax, dataset, "simulation")
     return figure
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from rnn_atlas.atlas import Atlas
 from rnn_atlas.figures.style import WIDTH, axis_label, colors, held, spread
-from rnn_atlas.theory.spectra import profile_radius
+from rnn_atlas.theory.spectra import ellipse_axes, profile_radius
 
 
 def draw(atlas: Atlas, options: Any) -> Figure:
@@ -44,8 +44,7 @@ def half_axes(dataset: Any) -> tuple[float, float] | None:
     """Half-axes of the ellipse that the eigenvalues of J fill for large N; None if the parameters do not tell it."""
     if "J_std" not in dataset.coords or "alpha" in dataset.coords:
         return None
-    deviation, tau = float(dataset.J_std), float(dataset.coords.get("tau", 0.0))
-    return deviation * (1 + tau), deviation * (1 - tau)
+    return ellipse_axes(float(dataset.J_std), float(dataset.coords.get("tau", 0.0)))
 
 
 def _of_populations(network: Any) -> tuple[float, float] | None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from rnn_atlas.atlas import Atlas
 from rnn_atlas.figures.autocorrelation import draw_theory
-from rnn_atlas.figures.style import WIDTH, axis_label, colors, held, label, note_failures, spread
+from rnn_atlas.figures.style import WIDTH, colors, held, label, legend_beside, note_failures, spread
 
 DECADES = 6
 """Shown below the highest value; what lies deeper is at rest."""
@@ -41,12 +41,7 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     ax.set_ylim(bottom=max(floor, lowest / 3), top=max(top * 3, floor * 10))
     unit = label(dataset, "frequency").partition("[")[2].rstrip("]")
     ax.set(xlabel=f"frequency [{unit}]", ylabel=label(dataset, "power_spectrum"))
-    ax.legend(
-        title=f"{axis_label(options.curves)}\n(band: range of\n{values.sizes['realization']} networks)",
-        title_fontsize=7,
-        loc="upper left",
-        bbox_to_anchor=(1, 1),
-    )
+    legend_beside(ax, options.curves, "band: range", values.sizes["realization"])
     note_failures(ax, dataset, "simulation")
     return figure
 

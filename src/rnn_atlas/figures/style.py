@@ -55,6 +55,12 @@ def label(dataset: xr.Dataset, name: str) -> str:
     return text if unit == "1" else f"{text} [{_UNITS.get(unit, unit)}]"
 
 
+def legend_beside(ax: Axes, curves: str, spread_shown: str, networks: int) -> None:
+    """The legend of curves along an axis, at the right of the panel; its title says which spread over networks is shown."""
+    title = f"{axis_label(curves)}\n({spread_shown} of\n{networks} networks)"
+    ax.legend(title=title, title_fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
+
+
 def colors(count: int) -> list[Any]:
     """A sequential, colour-blind safe colour per curve."""
     return list(mpl.colormaps["viridis"](np.linspace(0.0, 0.88, max(count, 1))))

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn_atlas.atlas import Atlas
-from rnn_atlas.figures.style import WIDTH, axis_label, colors, darker, held, label, note_failures, spread
+from rnn_atlas.figures.style import WIDTH, colors, darker, held, label, legend_beside, note_failures, spread
 
 
 def draw(atlas: Atlas, options: Any) -> Figure:
@@ -22,13 +22,7 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     for ax, name, title in zip(panels, names, titles, strict=True):
         _panel(ax, dataset, name, chosen, options.curves, anchored)
         ax.set(xlabel=label(dataset, "transient_time").replace("time since the initial condition", "time $t$"), ylabel=title)
-    count = dataset.sizes["realization"]
-    panels[-1].legend(
-        title=f"{axis_label(options.curves)}\n(bars: s.d. of\n{count} networks)",
-        title_fontsize=7,
-        loc="upper left",
-        bbox_to_anchor=(1, 1),
-    )
+    legend_beside(panels[-1], options.curves, "bars: s.d.", dataset.sizes["realization"])
     note_failures(panels[0], dataset, "transient")
     return figure
 
