@@ -11,7 +11,8 @@ from rnn_atlas.theory.equation import Profile
 from rnn_atlas.theory.law import Law
 from rnn_atlas.theory.map_state import lowest_power
 from rnn_atlas.theory.mean_field import flow, flow_system, snt, snt_system
-from rnn_atlas.theory.onsets import local_instability, onset
+from rnn_atlas.theory.onsets import local_instability, onset, onset_type
+from rnn_atlas.theory.spectra import Onset
 from rnn_atlas.theory.states import Branch, Structure
 from tests.mean_field_reference import SLOPE, VALUE, Flow, pair, sech4, single, tanh2
 
@@ -31,6 +32,22 @@ def test_without_noise_chaos_sets_in_where_gain_and_leak_are_one(gamma: float) -
     erf = onset(lambda g: snt_system(g, gamma, 0.0, transfer="erf"), np.linspace(0.3 * (1 - gamma), 2.1 * (1 - gamma), 25))
     assert erf == pytest.approx(1 - gamma, abs=1e-9)
     assert onset(lambda g: flow_system(g, 0.0, 0.0), np.linspace(0.3, 2.1, 25)) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_the_onset_has_the_type_of_the_eigenvalue_that_leads() -> None:
+    """The bulk leaves the unit circle at +1 with leak and in the flow, all around without; a mean coupling of its own.
+
+    Outlier gamma + g J_mean: -1 at g = (1 + gamma) / |J_mean|, a flip; the trivial point's Jacobian is exact there.
+    """
+    for gamma, kind in ((0.0, Onset.NEIMARK_SACKER), (1e-3, Onset.PITCHFORK), (0.7, Onset.PITCHFORK)):
+        assert onset_type(snt_system(1 - gamma, gamma)) == kind
+    assert onset_type(flow_system(1.0)) == Onset.PITCHFORK
+    driven = onset(lambda g: snt_system(g, 0.3, sigma_theta=0.5), np.linspace(0.5, 3.0, 6))
+    assert onset_type(snt_system(driven, 0.3, sigma_theta=0.5)) == Onset.PITCHFORK
+    assert onset_type(snt_system(1.0, 0.3, 0.2)) == Onset.NONE
+    flipped = onset(lambda g: snt_system(g, 0.2, law=Law(1.0, -3.0)), np.linspace(0.1, 0.7, 7))
+    assert flipped == pytest.approx(1.2 / 3, abs=1e-9)
+    assert onset_type(snt_system(flipped, 0.2, law=Law(1.0, -3.0))) == Onset.FLIP
 
 
 def map_onset(sigma: Callable[[float], float], high: float) -> float:

@@ -17,6 +17,7 @@ from rnn_atlas.registry import ENSEMBLES, MODELS
 from rnn_atlas.stages.theory import Theory
 from rnn_atlas.status import BranchKind, Status
 from rnn_atlas.theory.mean_field import flow, snt
+from rnn_atlas.theory.spectra import Onset
 
 from .support import low_rank
 
@@ -55,6 +56,8 @@ def test_lines_are_the_known_ones_without_noise() -> None:
     np.testing.assert_allclose(found["g_onset_theory"], onset, rtol=1e-7)
     np.testing.assert_allclose(found["g_local_theory"], onset, rtol=1e-7)
     np.testing.assert_allclose(found["g_contraction_theory"], onset / 2, rtol=1e-12)
+    kinds = [Onset(kind) for kind in found["onset_type_theory"]]
+    assert kinds == [Onset.NEIMARK_SACKER, Onset.PITCHFORK, Onset.PITCHFORK]
 
 
 def test_noise_opens_a_strip_between_local_instability_and_chaos() -> None:

@@ -11,7 +11,7 @@ from rnn_atlas.errors import TheoryError
 from rnn_atlas.plan import aligned
 from rnn_atlas.theory.law import Law
 from rnn_atlas.theory.mean_field import flow_system, snt_system
-from rnn_atlas.theory.onsets import local_instability, onset
+from rnn_atlas.theory.onsets import local_instability, onset, onset_type
 from rnn_atlas.theory.power import autocovariance
 from rnn_atlas.theory.states import Branch, System, branches
 
@@ -70,7 +70,8 @@ def _onset(arguments: argparse.Namespace) -> dict[str, Any]:
     def system(value: float) -> System:
         return _system(arguments, **{name: value})
 
-    found: dict[str, Any] = {f"{name}_c": onset(system, values)}
+    critical = onset(system, values)
+    found: dict[str, Any] = {f"{name}_c": critical, "onset_type": onset_type(system(critical)).name.lower()}
     try:
         return found | {f"{name}_local": local_instability(system, values)}
     except TheoryError:
@@ -94,7 +95,7 @@ _LABELS = {
 
 def _table(found: dict[str, Any], unit: str) -> str:
     if "branches" not in found:
-        return "\n".join(f"{name} = {value:.10g}" for name, value in found.items())
+        return "\n".join(f"{name} = {value if isinstance(value, str) else f'{value:.10g}'}" for name, value in found.items())
     head = [_LABELS[name] + (f" [1/{unit}]" if name == "lambda_max" else "") for name in _LABELS]
     rows = [tuple(head)] + [tuple(_cell(branch[name]) for name in _LABELS) for branch in found["branches"]]
     text = aligned(rows)

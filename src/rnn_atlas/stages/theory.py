@@ -30,8 +30,9 @@ from rnn_atlas.contracts import (
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.kernels.step import RK4
 from rnn_atlas.status import BranchKind, Status
-from rnn_atlas.theory.onsets import local_instability, onset
+from rnn_atlas.theory.onsets import local_instability, onset, onset_type
 from rnn_atlas.theory.power import autocovariance, power_spectrum
+from rnn_atlas.theory.spectra import Onset
 from rnn_atlas.theory.states import Branch, System, branches
 from rnn_atlas.theory.transient import transient
 
@@ -208,22 +209,28 @@ def _transient(system: System, steps: int) -> dict[str, Any]:
     }
 
 
-def _no_lines(context: Context) -> dict[str, float]:
-    return dict.fromkeys(LINES, float("nan")) if context.options.onset else {}
+def _no_lines(context: Context) -> dict[str, Any]:
+    return _named(*_NO_LINES) if context.options.onset else {}
 
 
-def _lines(parameters: dict[str, Number], context: Context) -> dict[str, float]:
+def _lines(parameters: dict[str, Number], context: Context) -> dict[str, Any]:
     """Gains of the lines through the phase diagram at these other parameters."""
     others = tuple(pair for pair in sorted(parameters.items()) if pair[0] != "g")
-    lines = _lines_of(context.model, context.model_options, context.ensemble, context.ensemble_options, others)
-    return dict(zip(LINES, lines, strict=True))
+    return _named(*_lines_of(context.model, context.model_options, context.ensemble, context.ensemble_options, others))
+
+
+_NO_LINES = ((np.nan, np.nan, np.nan), Onset.NONE)
+
+
+def _named(lines: tuple[float, float, float], kind: Onset) -> dict[str, Any]:
+    return dict(zip(LINES, lines, strict=True)) | {"onset_type_theory": np.int8(kind)}
 
 
 @lru_cache(maxsize=10_000)
 def _lines_of(
     model: type[Model], model_options: Any, ensemble: type[Ensemble], ensemble_options: Any, others: tuple[Any, ...]
-) -> tuple[float, float, float]:
-    """Gains below which all contracts, and at which the attracting state and its Jacobian of one time become unstable.
+) -> tuple[tuple[float, float, float], Onset]:
+    """Gains below which all contracts, and at which the attracting state (how) and its Jacobian of one time become unstable.
 
     NaN with a mean coupling or a structure, whose states coexist.
     """
@@ -235,10 +242,12 @@ def _lines_of(
 
     unit = at(1.0)
     if unit.structure.overlap != 0 or unit.structure.mean_right != 0 or unit.strength == 0 or unit.averages.is_linear:
-        return float("nan"), float("nan"), float("nan")
+        return _NO_LINES
     steepest = unit.equation(0.0).decay / float(np.sqrt(unit.strength) * unit.averages.steepest)
     gains = steepest * 0.999 * 1.25 ** np.arange(40.0)
-    return steepest * law.deviation / law.norm, _or_nan(onset, at, gains), _or_nan(local_instability, at, gains)
+    critical = _or_nan(onset, at, gains)
+    kind = onset_type(at(critical)) if np.isfinite(critical) else Onset.NONE
+    return (steepest * law.deviation / law.norm, critical, _or_nan(local_instability, at, gains)), kind
 
 
 def _or_nan(line: Callable[[Callable[[float], System], Floats], float], at: Callable[[float], System], gains: Floats) -> float:
@@ -266,9 +275,11 @@ def _variables(x: str, unit: str, options: Any) -> tuple[Variable, ...]:
     )  # fmt: skip
     lines = (
         Variable("g_onset_theory", "gain at the onset of chaos, other parameters as here", "1", exponent),
+        Variable("onset_type_theory", "how the static state loses stability at the onset of chaos; none under noise", "1",
+                 "Edelman, Kostlan & Shub 1994", dtype="i1", flags=tuple((int(kind), kind.name.lower()) for kind in Onset)),
         Variable("g_local_theory", "gain at local instability", "1", "Schuecker, Goedeke & Helias 2018"),
         Variable("g_contraction_theory", "gain below which the dynamics contracts in the 2-norm, large N", "1", "Cessac 1995"),
-    )
+    )  # fmt: skip
     time = ("transient_time",)
     early = (
         Variable("transient_mean_theory", f"mean of {x}, mean-field theory", "1", dmft, time),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rnn_atlas.theory.law import Law, Structure
     from rnn_atlas.theory.mean_field import flow, flow_system, snt, snt_system
-    from rnn_atlas.theory.onsets import local_instability, onset
+    from rnn_atlas.theory.onsets import local_instability, onset, onset_type
     from rnn_atlas.theory.populations import PopulationState, flow_populations, snt_populations
     from rnn_atlas.theory.power import autocovariance, power_spectrum
     from rnn_atlas.theory.states import Branch, System, branches
@@ -21,15 +21,15 @@ _MODULES = {
     "states": ("Branch", "System", "branches"),
     "law": ("Law", "Structure"),
     "mean_field": ("flow", "flow_system", "snt", "snt_system"),
-    "onsets": ("local_instability", "onset"),
+    "onsets": ("local_instability", "onset", "onset_type"),
     "populations": ("PopulationState", "flow_populations", "snt_populations"),
     "power": ("autocovariance", "power_spectrum"),
     "transient": ("Transient", "snt_transient"),
 }
 __all__ = [
     "Branch", "Law", "PopulationState", "Structure", "System", "Transient", "autocovariance", "branches", "flow",
-    "flow_populations", "flow_system", "local_instability", "onset", "power_spectrum", "snt", "snt_populations",
-    "snt_system", "snt_transient",
+    "flow_populations", "flow_system", "local_instability", "onset", "onset_type", "power_spectrum", "snt",
+    "snt_populations", "snt_system", "snt_transient",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from rnn_atlas.errors import TheoryError
+from rnn_atlas.theory.spectra import Onset
 from rnn_atlas.theory.states import System, branches, static_branches
 
 _ROUNDING = 1e-13
@@ -27,6 +28,15 @@ def local_instability(system: Callable[[float], System], values: Iterable[float]
     Under noise, with memory, this comes before chaos (SOURCE: Schuecker, Goedeke & Helias 2018).
     """
     return _first_root(lambda value: local_growth(system(value)), values, "local instability")
+
+
+def onset_type(system: System) -> Onset:
+    """How a system at its onset loses stability: the type of the static state that is nearest to losing it.
+
+    NONE under noise, where nothing rests. PITCHFORK stands for an eigenvalue +1, with or without the symmetry.
+    """
+    nearest = min(static_branches(system), key=lambda branch: abs(branch.lambda_max), default=None)
+    return Onset.NONE if nearest is None else nearest.critical
 
 
 def exponent(system: System) -> float:

@@ -18,6 +18,7 @@ from rnn_atlas.theory.equation import Equation, Profile
 from rnn_atlas.theory.flow_state import flow_exponent, flow_profile, flow_variances
 from rnn_atlas.theory.law import Structure
 from rnn_atlas.theory.map_state import map_exponent, map_profile, memoryless_variances
+from rnn_atlas.theory.spectra import Onset
 
 _ROOT = 1e-12
 _MARGINAL = 1e-12
@@ -72,6 +73,7 @@ class Branch:
                                       when all else follows at once
     lags, autocorrelation             Delta(t), (L,); empty for states that do not move
     converged                         False: the values are the solver's last, not a solution
+    critical                          how a static state loses stability, or lost it: the type of its leading eigenvalue
     """
 
     kind: str
@@ -85,6 +87,7 @@ class Branch:
     converged: bool = True
     lags: Floats = field(default_factory=lambda: np.zeros(0), repr=False)
     autocorrelation: Floats = field(default_factory=lambda: np.zeros(0), repr=False)
+    critical: Onset = Onset.NONE
 
 
 def static_branches(system: System) -> tuple[Branch, ...]:
@@ -214,13 +217,30 @@ def _static_branch(system: System, kappa: float, variance: float) -> Branch:
     radius = float(np.sqrt(e.feedback(variance, variance)))
     outside = _outliers(system, kappa, variance, radius)
     if e.leak is None:
-        exponent = max([radius, *outside.real]) - 1.0
+        leading = complex(max([radius, *outside], key=lambda value: value.real))
+        exponent = leading.real - 1.0
     else:
-        flip = abs(e.leak + system.opposed * system.averages.slope(e.mean, variance)) if system.opposed else 0.0
-        growth = max([e.leak + radius, flip, *np.abs(e.leak + outside)])
-        exponent = float(np.log(growth)) if growth > 0 else -np.inf
+        opposed = [e.leak + system.opposed * system.averages.slope(e.mean, variance)] if system.opposed else []
+        leading = complex(max([e.leak + radius, *opposed, *(e.leak + outside)], key=abs))
+        exponent = float(np.log(abs(leading))) if leading else -np.inf
     kind = "trivial" if variance == 0 and e.mean == 0 else "static"
-    return Branch(kind, e.mean, variance, variance, kappa, exponent, radius, is_stable=exponent < _MARGINAL)
+    critical = _critical(e.leak, leading, of_bulk=leading == radius + (e.leak or 0.0))
+    return Branch(
+        kind, e.mean, variance, variance, kappa, exponent, radius, is_stable=exponent < _MARGINAL, critical=critical
+    )  # fmt: skip
+
+
+def _critical(leak: float | None, leading: complex, *, of_bulk: bool) -> Onset:
+    """The type of the leading eigenvalue, of the Jacobian (map) or one more than it (flow).
+
+    Without leak the whole edge of the bulk leads at once: every rotation number is as likely, real eigenvalues are a
+    vanishing share of it (SOURCE: Edelman, Kostlan & Shub 1994). With leak, and in the flow, it is the edge's real point.
+    """
+    if of_bulk and leak == 0:
+        return Onset.NEIMARK_SACKER if leading else Onset.NONE
+    if abs(leading.imag) > 1e-9 * abs(leading):
+        return Onset.HOPF if leak is None else Onset.NEIMARK_SACKER
+    return Onset.FLIP if leak is not None and leading.real < 0 else Onset.PITCHFORK
 
 
 def _moving_branch(system: System, kappa: float, order: int) -> Branch | None:
