@@ -19,6 +19,7 @@ import numpy as np
 from rnn_atlas.theory.averages import Averages, Floats
 
 _SWEEPS = (30, 100, 300)
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,9 @@ class PopulationEquation:
         """The least c (P,) with b^2 c = drive(c); None if correlations do not decay to one below the variance.
 
         NOTE: the drive increases with c and is convex, so that Newton's method from 0 rises to the least solution as long
-        as b^2 less the feedback keeps a positive inverse.
+        as b^2 less the feedback keeps a positive inverse. Steps that are small and no longer fall are rounding.
         """
-        b2 = self.decay**2
+        b2, before, scale = self.decay**2, np.inf, float(np.max(variance))
         c: Floats = np.zeros(self.count)
         for _ in range(60):
             excess = self.drive(mean, variance, c) - b2 * c
@@ -90,10 +91,12 @@ class PopulationEquation:
                 return None
             step = np.linalg.solve(b2 * np.eye(self.count) - feedback, excess)
             c = np.asarray(c + np.maximum(step, 0.0))
-            if np.any(c > variance * (1 + 1e-12)):
+            if np.any(c > variance * (1 + 1e-12) + 1e-15 * scale):
                 return None
-            if np.all(np.abs(step) <= 1e-14 * c + 1e-15 * np.max(variance)):
+            size = float(np.max(np.abs(step)))
+            if np.all(np.abs(step) <= 1e-14 * c + 1e-15 * scale) or 0.75 * before < size < _ROUNDING * scale:
                 return c
+            before = size
         return c
 
     def variance_bound(self) -> Floats:
