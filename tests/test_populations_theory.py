@@ -9,12 +9,12 @@ from scipy.optimize import brentq
 
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.theory import mean_field
-from rnn_atlas.theory.population_equation import PopulationEquation, moments
+from rnn_atlas.theory.population_equation import moments
 from rnn_atlas.theory.populations import (
     PopulationState,
-    _equation,
     flow_populations,
     onset_gain,
+    snt_equation,
     snt_populations,
     static_outliers,
     trivial_outlier,
@@ -173,7 +173,7 @@ def test_the_exponent_of_couplings_that_no_scaling_makes_symmetric_is_that_of_de
     g, gamma = 2.0, 0.4
     found = snt_populations(g, gamma, sigma, means=np.zeros((3, 3)), deviations=CYCLE / 2)[0]
     assert found.lambda_max > 1e-3
-    f = _equation(g, gamma, sigma, np.zeros((3, 3)), CYCLE / 2, 0.0, 0.0, "tanh")
+    f = snt_equation(g, gamma, sigma, means=np.zeros((3, 3)), deviations=CYCLE / 2)
     lags = np.arange(-120, 121)
     Delta = np.zeros((241, 3))
     n = min(found.lags.size, 121)
@@ -260,7 +260,7 @@ def test_outliers_of_a_drawn_network_at_its_fixed_point_are_those_of_theory() ->
     """A stable static state of two populations with a stimulus, N = 1500: the Jacobian's two outermost eigenvalues, a complex
     pair, at |l| = 0.8 with a bulk of 0.4; within 4 / N^{1/2} times the bulk's radius."""
     N, g, means, deviations = 1500, 1.2, np.array([[0.4, -0.9], [0.8, 0.3]]), 0.4 * DEVIATIONS
-    equation: PopulationEquation = _equation(g, 0.0, 0.0, means, deviations, 0.1, 0.3, "tanh")
+    equation = snt_equation(g, means=means, deviations=deviations, theta_bar=0.1, sigma_theta=0.3)
     ((mean, variance),) = moments(equation, static=True)
     (state,) = snt_populations(g, means=means, deviations=deviations, theta_bar=0.1, sigma_theta=0.3)
     outliers = static_outliers(equation, mean, variance)

@@ -11,7 +11,7 @@ Sompolinsky 2015). The sizes of the populations do not enter: the moments of J_i
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -46,6 +46,21 @@ class PopulationEquation:
     def decay(self) -> float:
         """Rate b at which a neuron without input forgets."""
         return 1.0 if self.leak is None else 1.0 - self.leak
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether means stay 0 of themselves."""
+        return self.averages.is_odd and not np.any(self.means) and not np.any(self.input)
+
+    def as_map(self, *, leak: float, weight: float, noise: float) -> "PopulationEquation":
+        """Of the flow: the map x <- leak x + weight (recurrent input + eta) + noise, as an Euler scheme makes it.
+
+        noise: variance per step of a unit white noise; the flow's is multiplied by it.
+        """
+        return replace(
+            self, leak=leak, means=weight * self.means, variances=weight**2 * self.variances, input=weight * self.input,
+            static=weight**2 * self.static, noise=noise * self.noise,
+        )  # fmt: skip
 
     def answer(self, mean: Floats, variance: Floats) -> Floats:
         """The means (P,) that the averages of f cause."""

@@ -17,7 +17,7 @@ from rnn_atlas.theory.equation import Equation
 from rnn_atlas.theory.map_state import map_profile
 from rnn_atlas.theory.population_equation import PopulationEquation, cleaned, is_same, moments, perron_root
 
-_SWEEPS = (3, 10, 50, 300)
+_SWEEPS = (20, 50, 300)
 _NEGLIGIBLE = 1e-8
 """Delta - c at the end of the window, relative to its start: what is neglected beyond is of second order in it."""
 _STATIC = 1e-7
@@ -30,12 +30,13 @@ _NEGATIVE_POWER = 1e-8
 
 @dataclass(frozen=True)
 class Fluctuation:
-    """mean (P,), autocovariance (L, P) at lags 0 .. L - 1, its limit `static` (P,), and whether it converged."""
+    """mean (P,), autocovariance (L, P) at `lags`, its limit `static` (P,), and whether it converged."""
 
     mean: Floats
     autocovariance: Floats
     static: Floats
     converged: bool
+    lags: Floats
 
     @property
     def variance(self) -> Floats:
@@ -50,7 +51,7 @@ def map_fluctuations(equation: PopulationEquation) -> list[Fluctuation]:
     found: list[Fluctuation] = []
     for mean in equation.starts():
         state = _from_start(equation, mean)
-        if state is not None and not any(_are_same(state, other) for other in found):
+        if state is not None and not any(are_same(state, other) for other in found):
             found.append(state)
     return [s for s in found if s.converged] or found[:1]
 
@@ -103,11 +104,17 @@ def _leak(equation: PopulationEquation) -> float:
     return equation.leak
 
 
-def _are_same(first: Fluctuation, second: Fluctuation) -> bool:
+def _of_lags(mean: Floats, Delta: Floats, static: Floats, *, converged: bool = True) -> Fluctuation:
+    return Fluctuation(mean, Delta, static, converged, np.arange(float(Delta.shape[0])))
+
+
+def are_same(first: Fluctuation, second: Fluctuation) -> bool:
+    """Whether two states are one."""
     return is_same(first.mean, second.mean) and is_same(first.variance, second.variance)
 
 
-def _moves(variance: Floats, static: Floats) -> bool:
+def is_moving(variance: Floats, static: Floats) -> bool:
+    """Whether any variance differs from its static part by more than rounding."""
     return bool(np.any(variance - static > _STATIC * np.maximum(variance, 1e-300)))
 
 
@@ -116,8 +123,8 @@ def _memoryless(equation: PopulationEquation) -> list[Fluctuation]:
     found = []
     for mean, variance in moments(equation, static=False):
         static = equation.static_part(mean, variance)
-        if static is not None and _moves(variance, static):
-            found.append(Fluctuation(mean, np.stack([variance, static]), static, converged=True))
+        if static is not None and is_moving(variance, static):
+            found.append(_of_lags(mean, np.stack([variance, static]), static))
     return found
 
 
@@ -130,12 +137,12 @@ def _from_start(equation: PopulationEquation, mean: Floats) -> Fluctuation | Non
             mean, Delta = _sweep(equation, mean, Delta)
             if not least < np.max(Delta[0]) < 1e12:
                 return None
+        if not is_moving(Delta[0], Delta[-1]):
+            return None
         solved = _solve(equation, mean, Delta)
-        if solved is not None and lowest_power(solved) > -_NEGATIVE_POWER and _moves(solved.variance, solved.static):
+        if solved is not None and lowest_power(solved) > -_NEGATIVE_POWER and is_moving(solved.variance, solved.static):
             return solved
-    if not _moves(Delta[0], Delta[-1]):
-        return None
-    return Fluctuation(mean, Delta, Delta[-1], converged=False)
+    return _of_lags(mean, Delta, Delta[-1], converged=False)
 
 
 def _first_guess(equation: PopulationEquation, mean: Floats) -> Floats:
@@ -177,7 +184,7 @@ def _solve(equation: PopulationEquation, mean: Floats, guess: Floats) -> Fluctua
         rate = float(np.max(np.abs(np.linalg.eigvals(tail))))
         window = max(16, int(np.ceil(np.log(_NEGLIGIBLE) / np.log(rate))) + 4) if rate > 0 else 16
         if window + 1 <= 1.2 * Delta.shape[0]:
-            return Fluctuation(mean, Delta, static, converged=True)
+            return _of_lags(mean, Delta, static)
         if window > _MOST_LAGS:
             return None
         guess = np.concatenate([Delta, np.zeros((window + 1 - Delta.shape[0], equation.count))])
