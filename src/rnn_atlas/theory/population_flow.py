@@ -18,7 +18,7 @@ from scipy.sparse.linalg import splu
 from rnn_atlas.theory.averages import Floats
 from rnn_atlas.theory.flow_state import REACH, Grid, sample
 from rnn_atlas.theory.population_equation import PopulationEquation, cleaned, perron_root
-from rnn_atlas.theory.population_map import Fluctuation, are_same, is_moving, lowest_power, map_fluctuations
+from rnn_atlas.theory.population_map import Fluctuation, are_same, is_fluctuation, map_fluctuations
 
 _LAGS = (0.7, 0.2)
 """Distances of the lags of the maps that Newton's method starts from."""
@@ -26,7 +26,6 @@ _SLOW, _COARSEST = 0.02, 30.0
 _CONVERGED = 1e-9
 _ROUNDING = 1e-6
 """Newton's steps, relative to the largest Delta(0), that no longer fall are rounding if they are less than this."""
-_NEGATIVE_POWER = 1e-8
 
 
 def flow_fluctuations(equation: PopulationEquation) -> list[Fluctuation]:
@@ -114,7 +113,7 @@ def _solve(equation: PopulationEquation, start: Fluctuation) -> Fluctuation | No
             return None
         state = Fluctuation(mean, Delta, border[0], converged=True, lags=grid.nodes)
         if 0.8 < _slowest(border[1]) / grid.rate < 1.25:
-            return state if is_moving(state.variance, state.static) and _lowest_power(state) > -_NEGATIVE_POWER else None
+            return state if is_fluctuation(equation, _equidistant(state)) else None
     return None
 
 
@@ -221,8 +220,8 @@ def _with_blocks(operator: csc_array, grid: Grid, potential: Floats, decay: Floa
     return csc_array(operator + bsr_array((blocks, np.arange(len(blocks)), np.arange(len(blocks) + 1))))
 
 
-def _lowest_power(state: Fluctuation) -> float:
-    """That of Delta at equidistant lags, which fold the spectrum: it stays positive."""
+def _equidistant(state: Fluctuation) -> Fluctuation:
+    """The state at lags whose spectrum is that of all lags, folded: it stays positive."""
     lags = np.linspace(0.0, state.lags[-1], 2001)
     Delta = np.stack([sample(state.lags, column, lags) for column in state.autocovariance.T], axis=1)
-    return lowest_power(replace(state, autocovariance=Delta, lags=lags))
+    return replace(state, autocovariance=Delta, lags=lags)

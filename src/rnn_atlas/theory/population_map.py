@@ -21,11 +21,11 @@ _SWEEPS = (20, 50, 300)
 _NEGLIGIBLE = 1e-8
 """Delta - c at the end of the window, relative to its start: what is neglected beyond is of second order in it."""
 _STATIC = 1e-7
-"""A state that moves less than this, relative to its variance, is taken for static."""
+"""A state that moves less than this without noise, relative to its variance, is taken for static."""
 _AT_REST = 1e-10
 """Sweeps that come below this, relative to the largest variance there can be, have come to rest."""
 _MOST_LAGS = 20_000
-_NEGATIVE_POWER = 1e-8
+_NEGATIVE_POWER, _ROUNDING = 1e-8, 1e-12
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,13 @@ def map_exponent(equation: PopulationEquation, state: Fluctuation) -> float:
     return float(brentq(excess, bottom, top + 1e-9, xtol=1e-15, rtol=1e-14))
 
 
-def lowest_power(state: Fluctuation) -> float:
-    """The least value of any population's power spectrum of Delta - c, relative to the largest."""
+def is_fluctuation(equation: PopulationEquation, state: Fluctuation) -> bool:
+    """Whether a solution on equidistant lags moves, as all do under noise, and has no negative power but for rounding."""
     D = state.autocovariance - state.static
     power = rfft(np.concatenate([D, D[-2:0:-1]]), axis=0).real
-    return float(power.min() / max(power.max(), 1e-300))
+    negative = float(power.min() / max(power.max(), 1e-300))
+    rounding = _ROUNDING * float(state.variance.max()) / max(float(D[0].max()), 1e-300)
+    return _moves(equation, state.variance, state.static) and negative > -_NEGATIVE_POWER - rounding
 
 
 def tail_matrix(diagonal: Floats, beside: float) -> Floats:
@@ -113,9 +115,8 @@ def are_same(first: Fluctuation, second: Fluctuation) -> bool:
     return is_same(first.mean, second.mean) and is_same(first.variance, second.variance)
 
 
-def is_moving(variance: Floats, static: Floats) -> bool:
-    """Whether any variance differs from its static part by more than rounding."""
-    return bool(np.any(variance - static > _STATIC * np.maximum(variance, 1e-300)))
+def _moves(equation: PopulationEquation, variance: Floats, static: Floats) -> bool:
+    return bool(np.any(equation.noise) or np.any(variance - static > _STATIC * np.maximum(variance, 1e-300)))
 
 
 def _memoryless(equation: PopulationEquation) -> list[Fluctuation]:
@@ -123,7 +124,7 @@ def _memoryless(equation: PopulationEquation) -> list[Fluctuation]:
     found = []
     for mean, variance in moments(equation, static=False):
         static = equation.static_part(mean, variance)
-        if static is not None and is_moving(variance, static):
+        if static is not None and _moves(equation, variance, static):
             found.append(_of_lags(mean, np.stack([variance, static]), static))
     return found
 
@@ -137,10 +138,10 @@ def _from_start(equation: PopulationEquation, mean: Floats) -> Fluctuation | Non
             mean, Delta = _sweep(equation, mean, Delta)
             if not least < np.max(Delta[0]) < 1e12:
                 return None
-        if not is_moving(Delta[0], Delta[-1]):
+        if not _moves(equation, Delta[0], Delta[-1]):
             return None
         solved = _solve(equation, mean, Delta)
-        if solved is not None and lowest_power(solved) > -_NEGATIVE_POWER and is_moving(solved.variance, solved.static):
+        if solved is not None and is_fluctuation(equation, solved):
             return solved
     return _of_lags(mean, Delta, Delta[-1], converged=False)
 
