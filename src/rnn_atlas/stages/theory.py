@@ -39,6 +39,8 @@ from rnn_atlas.theory.transient import transient
 
 FLOPS_PER_POINT = 2e8
 """About 30 ms: a Newton solution, an exponent, and a share of the onsets."""
+POPULATIONS = 40
+"""Times as long: several populations from all sides' starts."""
 WIDTH = 64
 LINES = ("g_contraction_theory", "g_onset_theory", "g_local_theory")
 
@@ -85,9 +87,11 @@ class Theory(Stage):
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
         """A solution takes about as long at any parameters."""
+        law = context.ensemble.law(context.ensemble_options, dict(tile.network.parameters))
+        per_point = FLOPS_PER_POINT * (POPULATIONS if isinstance(law, PopulationLaw) else 1)
         early = (context.options.transient + 1) * (context.options.transient + 3) if context.options.transient else 0
         stored = 8.0 * (context.options.lags + context.options.frequencies + early + 12) * len(tile)
-        return Cost(flops=0.0, work=1e8, stored=stored, elementwise=FLOPS_PER_POINT * len(tile))
+        return Cost(flops=0.0, work=1e8, stored=stored, elementwise=per_point * len(tile))
 
     @staticmethod
     def width(network: NetworkIdentity, context: Context) -> int:

@@ -5,7 +5,7 @@
 Beyond the window Delta - c decays as R^t, R + 1/R = (1 + gamma^2 - W C'(c)) / gamma, a matrix over populations.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.fft import irfft, rfft
@@ -48,11 +48,17 @@ def map_fluctuations(equation: PopulationEquation) -> list[Fluctuation]:
     """The states that fluctuate, found from all starts; if Newton's method converged from none, where the sweeps got to."""
     if equation.leak == 0:
         return _memoryless(equation)
+    has_mirror = equation.averages.is_odd and not np.any(equation.input)
     found: list[Fluctuation] = []
+    done: list[Floats] = []
     for mean in equation.starts():
+        if has_mirror and any(np.array_equal(-mean, other) for other in done):
+            continue
+        done.append(mean)
         state = _from_start(equation, mean)
-        if state is not None and not any(are_same(state, other) for other in found):
-            found.append(state)
+        for image in () if state is None else (state, replace(state, mean=-state.mean)) if has_mirror else (state,):
+            if not any(are_same(image, other) for other in found):
+                found.append(image)
     return [s for s in found if s.converged] or found[:1]
 
 

@@ -28,7 +28,7 @@ class PopulationState:
                                       converged
     gain_radius                       root of the Perron root of [deviations^2 E f'^2]: radius of the Jacobian's bulk
     is_stable                         whether the state attracts. Of a fluctuating state: whether means and variances return
-                                      to it, decided without leak and without mean couplings; None: not decided
+                                      to it, decided without mean couplings, or of the map without leak; None: not decided
     fractions                         (P,) of all neurons, or None; they enter nothing but the two `overall` values
     lags, autocorrelation             (L,), (P, L): Delta_a(t) at lags in steps (map) or tau (flow); empty for states that do
                                       not move
