@@ -23,6 +23,7 @@ from rnn_atlas.theory.population_map import Fluctuation, are_same, is_fluctuatio
 _LAGS = (0.7, 0.2)
 """Distances of the lags of the maps that Newton's method starts from."""
 _SLOW, _COARSEST = 0.02, 30.0
+"""Near the trivial state's onset, at the relative distance eps, correlations last about 1 / eps: lags are _SLOW / eps apart."""
 _CONVERGED = 1e-9
 _ROUNDING = 1e-6
 """Newton's steps, relative to the largest Delta(0), that no longer fall are rounding if they are less than this."""
