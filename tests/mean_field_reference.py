@@ -87,14 +87,25 @@ class Flow:
         top = 1.001 * (g**2 + D + s**2)
         self.variance = float(brentq(self.energy, max(1e-3 * D, s**2 / 2, 1e-9), top, xtol=1e-15, rtol=1e-14))
         self.static = self.static_part(self.variance)
-        edge = 1 - g**2 * pair(sech2, 0.0, self.variance, self.static)
-        self.rate = float(np.sqrt(edge))
+        self.rate = float(np.sqrt(1 - self.feedback(self.variance, self.static)))
+
+    def drive(self, v: float, c: float) -> float:
+        """g^2 C(c)."""
+        return self.g**2 * pair(np.tanh, 0.0, v, c)
+
+    def feedback(self, v: float, c: float) -> float:
+        """g^2 C'(c)."""
+        return self.g**2 * pair(sech2, 0.0, v, c)
+
+    def work(self, v: float, c: float) -> float:
+        """Integral of the drive from c to v: g^2 [E Phi^2 - E Phi(x) Phi(y)], Phi = ln cosh."""
+        return self.g**2 * (single(lambda y: log_cosh(y) ** 2, 0.0, v) - pair(log_cosh, 0.0, v, c))
 
     def static_part(self, variance: float) -> float:
         """The smallest root of c = g^2 C(c) + D by Newton's method from below; nan if there is none below the variance."""
         c = 0.0
         for _ in range(60 if self.D else 0):
-            step = (self.g**2 * pair(np.tanh, 0.0, variance, c) + self.D - c) / (1 - self.g**2 * pair(sech2, 0.0, variance, c))
+            step = (self.drive(variance, c) + self.D - c) / (1 - self.feedback(variance, c))
             c += step
             if step < 0 or np.isnan(step) or c >= variance:
                 return c - step if abs(step) < 1e-13 * variance else np.nan
@@ -103,22 +114,21 @@ class Flow:
         return c
 
     def energy(self, variance: float) -> float:
-        """(v^2 - c^2) / 2 - g^2 [E Phi^2 - E Phi(x) Phi(y)] - D (v - c) - s^4 / 2, Phi = ln cosh."""
+        """(v^2 - c^2) / 2 - work - D (v - c) - s^4 / 2."""
         c = self.static_part(variance)
         if np.isnan(c):
             return -1.0
-        work = single(lambda y: log_cosh(y) ** 2, 0.0, variance) - pair(log_cosh, 0.0, variance, c)
-        return (variance**2 - c**2) / 2 - self.g**2 * work - self.D * (variance - c) - self.s**4 / 2
+        return (variance**2 - c**2) / 2 - self.work(variance, c) - self.D * (variance - c) - self.s**4 / 2
 
     def orbit(self) -> tuple[Floats, Floats, Any]:
         """Backwards from Delta - c = 1e-6 v along the stable manifold to where Delta' = -s^2: (times, Delta, time-dependent
         feedback g^2 C' as a function of t). The time runs from 0 there; that Delta(0) = Delta_0 is not put in."""
-        v, c, g = self.variance, self.static, self.g
+        v, c = self.variance, self.static
 
-        def tabulated(f: Function) -> Any:
-            return Chebyshev.interpolate(np.vectorize(lambda w: g**2 * pair(f, 0.0, v, v * (1 - w**2))), 40, domain=[0, 1])
+        def tabulated(f: Callable[[float, float], float]) -> Any:
+            return Chebyshev.interpolate(np.vectorize(lambda w: f(v, v * (1 - w**2))), 40, domain=[0, 1])
 
-        drive, feedback = tabulated(np.tanh), tabulated(sech2)
+        drive, feedback = tabulated(self.drive), tabulated(self.feedback)
 
         def w(Delta: Any) -> Any:
             return np.sqrt(np.maximum(1 - Delta / v, 0.0))
@@ -130,7 +140,7 @@ class Flow:
             return float(y[1] + self.s**2)
 
         # Delta' passes -s^2 on the way down first; if the force at Delta_0 is negative, on the way back it does so at t = 0
-        is_chaotic = v < single(lambda y: np.tanh(y) ** 2, 0.0, v) * g**2 + self.D
+        is_chaotic = v < self.drive(v, v) + self.D
         turned.terminal, turned.direction = True, 1 if is_chaotic else -1  # type: ignore[attr-defined]
         start = 1e-6 * v
         # the manifold's curvature: Delta' = -k d + a d^2 / ..., from the energy integral
@@ -160,6 +170,25 @@ class Flow:
         lowest = 1 - float(feedback(0.0))
         ground = brentq(phase, lowest, self.rate**2 - 1e-9, xtol=1e-12)
         return float(-1 + np.sqrt(1 - ground))
+
+
+class RankOneFlow(Flow):
+    """Populations with g^2 deviations^2 = rows columns^T, static input D rows and noise s^2 rows: Delta_a = rows_a delta, and
+    delta obeys the equation of one population with the drive sum_b columns_b C(rows_b delta)."""
+
+    def __init__(self, rows: Floats, columns: Floats, s: float = 0.0, D: float = 0.0) -> None:
+        self.terms = list(zip(rows, columns, strict=True))
+        super().__init__(float(np.sqrt(np.sum(columns))), s, D)
+
+    def drive(self, v: float, c: float) -> float:
+        return sum(k * pair(np.tanh, 0.0, r * v, r * c) for r, k in self.terms)
+
+    def feedback(self, v: float, c: float) -> float:
+        return sum(k * r * pair(sech2, 0.0, r * v, r * c) for r, k in self.terms)
+
+    def work(self, v: float, c: float) -> float:
+        squares = (k / r * single(lambda y: log_cosh(y) ** 2, 0.0, r * v) for r, k in self.terms)
+        return sum(squares) - sum(k / r * pair(log_cosh, 0.0, r * v, r * c) for r, k in self.terms)
 
 
 def map_exponent(gamma: float, feedback: Floats) -> float:

@@ -5,20 +5,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.polynomial import Chebyshev, Polynomial
+from scipy.integrate import simpson
+from scipy.interpolate import CubicSpline
 from scipy.optimize import brentq
 
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.theory import mean_field
-from rnn_atlas.theory.population_equation import PopulationEquation, moments
+from rnn_atlas.theory.flow_state import sample
+from rnn_atlas.theory.population_equation import moments
 from rnn_atlas.theory.populations import (
     PopulationState,
-    _equation,
     flow_populations,
     onset_gain,
+    snt_equation,
     snt_populations,
     static_outliers,
     trivial_outlier,
 )  # fmt: skip
+
+from .mean_field_reference import VALUE, RankOneFlow, pair, single, tanh2
 
 Floats = Any
 
@@ -154,13 +160,183 @@ def test_a_population_of_the_flow_cut_in_two_is_in_every_static_state_of_the_who
         assert near[0].is_stable == state.is_stable
 
 
-def test_a_flow_of_populations_that_fluctuates_is_refused() -> None:
-    """It does beyond g sqrt(Perron root) = 1; below, the trivial point decays at 1 less that."""
+# The flow that fluctuates
+
+
+@pytest.mark.parametrize(
+    ("g", "point", "J_mean", "J_std"),
+    [
+        (2.0, {}, 0.0, 1.0),
+        (20.0, {}, 0.0, 1.0),
+        (2.0, {"D": 0.5}, 0.0, 1.0),
+        (2.0, {"D": 0.3, "white_noise": 0.4}, 0.0, 1.0),
+        (0.7, {"white_noise": 0.4}, 0.0, 1.0),
+        (1.0, {"D": 1.0, "white_noise": 1e-2}, 0.0, 1.0),
+        (3.0, {"white_noise": 0.3}, 1.1, 1.0),
+        (1.5, {}, 2.0, 0.8),
+        (12.0, {"transfer": "logistic"}, -1.0, 1.0),
+        (2.0, {"transfer": "erf", "white_noise": 0.2}, 0.0, 1.0),
+        (0.6, {"transfer": "linear", "white_noise": 0.2, "D": 0.1}, 0.0, 1.0),
+    ],
+)
+def test_a_population_of_the_flow_cut_in_two_is_in_every_state_of_the_whole(
+    g: float, point: dict[str, Any], J_mean: float, J_std: float
+) -> None:
+    """One population's states from the energy condition; kind, moments, exponent and Delta(t) to 1e-9, relative to Delta(0)."""
+    w = np.array([0.3, 0.7])
+    expected = mean_field.flow(g, J_mean=J_mean, J_std=J_std, **point)
+    found = flow_populations(
+        g, means=J_mean * np.ones((2, 1)) * w, deviations=J_std * np.ones((2, 1)) * np.sqrt(w), fractions=w, **point
+    )
+    assert {s.kind for s in found} == {s.kind for s in expected}
+    for state in expected:
+        near = [s for s in found if s.kind == state.kind and abs(s.mean[0] - state.mean) < 1e-6]
+        assert len(near) == 1
+        assert near[0].converged
+        assert near[0].lambda_max == pytest.approx(state.lambda_max, abs=2e-9)
+        assert near[0].is_stable in (state.is_stable, None)
+        for name in ("mean", "variance", "variance_static", "gain_radius"):
+            tolerance = 1e-9 * max(1.0, state.variance)
+            np.testing.assert_allclose(getattr(near[0], name), getattr(state, name), rtol=0, atol=tolerance)
+        if state.lags.size:
+            times = np.linspace(0, 0.9 * min(state.lags[-1], near[0].lags[-1]), 300)
+            for Delta in near[0].autocorrelation:
+                mine, theirs = sample(near[0].lags, Delta, times), sample(state.lags, state.autocorrelation, times)
+                np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-8 * state.variance)
+
+
+@pytest.mark.parametrize(("s", "D"), [(0.0, 0.0), (0.4, 0.3)])
+def test_couplings_of_rank_one_reduce_to_one_equation_that_conserves_energy(s: float, D: float) -> None:
+    """Delta_a / rows_a is one orbit, by an ODE solver from its end; lambda_1 by the phase of a shot solution."""
+    rows, columns, g = np.array([0.6, 1.5, 2.2]), np.array([1.4, 0.3, 0.5]), 1.8
+    reference = RankOneFlow(rows, g**2 * columns, s, D)
+    state = flow_populations(
+        g, means=np.zeros((3, 3)), deviations=np.sqrt(np.outer(rows, columns)), D=D * rows, white_noise=s * np.sqrt(rows)
+    )[0]
+    assert state.kind == "chaotic"
+    np.testing.assert_allclose(state.variance, rows * reference.variance, rtol=1e-9)
+    np.testing.assert_allclose(state.variance_static, rows * reference.static, rtol=1e-9)
+    t, Delta, _ = reference.orbit()
+    inside = state.lags < t[-1]
+    for row, mine in zip(rows, state.autocorrelation, strict=True):
+        np.testing.assert_allclose(mine[inside] / row, CubicSpline(t, Delta)(state.lags[inside]), atol=1e-8 * Delta[0])
+    assert state.lambda_max == pytest.approx(reference.exponent(), abs=1e-8)
+
+
+FLOWS: dict[str, dict[str, Any]] = {
+    "cycle": {"g": 1.2, "means": np.zeros((3, 3)), "deviations": CYCLE},
+    "steep": {"g": 20.0, "means": np.zeros((2, 2)), "deviations": DEVIATIONS},
+    "driven": {"g": 1.5, "means": MEANS, "deviations": DEVIATIONS, "D": (0.1, 0.3), "white_noise": 0.4},
+    "excitation and inhibition": {
+        "g": 6.0, "means": np.array([[1.5, -1.0], [2.0, -1.8]]), "deviations": DEVIATIONS, "white_noise": 0.2,
+        "transfer": "logistic",
+    },
+}  # fmt: skip
+
+
+@cache
+def flowing(name: str) -> PopulationState:
+    return flow_populations(**FLOWS[name])[0]
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_autocovariances_of_the_flow_are_the_drive_filtered(name: str) -> None:
+    """Delta(t) = int (1/2) e^{-|t - u|} S(u) du + s^2 e^{-|t|}: by Simpson's rule on equidistant lags, S by the trapezoid rule
+    for pairs, tabulated in w = (1 - Delta / v)^{1/2}; mu likewise. The rules leave 1e-8 of the variance."""
+    given, state = FLOWS[name], flowing(name)
+    P, f = len(given["deviations"]), VALUE[given.get("transfer", "tanh")]
+    h = 0.01
+    lags = h * np.arange(round(state.lags[-1] / h) + 1)
+    Delta = np.array([sample(state.lags, row, lags) for row in state.autocorrelation])
+    products, averages = np.zeros((P, lags.size)), np.zeros(P)
+    for b, (m, v) in enumerate(zip(state.mean, state.variance, strict=True)):
+        w = np.sqrt(np.maximum(1 - Delta[b] / v, 0))
+        table = Chebyshev.interpolate(
+            np.vectorize(lambda y, m=m, v=v: pair(f, m, v, v * (1 - y**2))), 48, domain=[0, 1.0001 * float(w.max())]
+        )
+        products[b], averages[b] = table(w), single(f, m, v)
+    np.testing.assert_allclose(state.mean, given["g"] * given["means"] @ averages, atol=1e-9)
+    S = given["g"] ** 2 * given["deviations"] ** 2 @ products + np.broadcast_to(given.get("D", 0.0), P)[:, None]
+    noise = np.broadcast_to(given.get("white_noise", 0.0), P) ** 2
+    for k in (0, 10, 50, 100, 300, 600):
+        before, after = (
+            simpson(S[:, : k + 1] * np.exp(lags[: k + 1] - lags[k]), dx=h),
+            simpson(S[:, k:] * np.exp(lags[k] - lags[k:]), dx=h),
+        )
+        mirrored = simpson(S * np.exp(-lags - lags[k]), dx=h)
+        expected = (before * (k > 0) + after + mirrored) / 2 + noise * np.exp(-lags[k])
+        np.testing.assert_allclose(Delta[:, k], expected, rtol=0, atol=2e-8 * state.variance.max())
+    power = np.fft.rfft(np.concatenate([Delta, Delta[:, -2:0:-1]], axis=1) - state.variance_static[:, None]).real
+    assert power.min() > -1e-8 * power.max()
+
+
+@pytest.mark.parametrize("name", ["cycle", "driven", "excitation and inhibition"])
+def test_the_map_of_populations_with_small_steps_becomes_the_flow(name: str) -> None:
+    """As for one population: gamma = 1 - delta, x = g delta u, the polynomial through delta = 1/20, 1/40, 1/80 at 0."""
+    given, state = FLOWS[name], flowing(name)
+    g, white = given["g"], np.max(given.get("white_noise", 0.0))
+    deltas, rows = np.array([0.05, 0.025, 0.0125]), []
+    shared = {k: v for k, v in given.items() if k in ("means", "deviations", "transfer")}
+    for delta in deltas:
+        gain = g * delta
+        theta = np.sqrt(given.get("D", 0.0)) / g
+        found = snt_populations(gain, 1 - delta, np.sqrt(2 * delta) * white / gain, sigma_theta=theta, **shared)[0]
+        rows.append(np.concatenate([found.mean * gain, found.variance * gain**2, [found.lambda_max / delta]]))
+    limit = [Polynomial.fit(deltas, column, 2)(0.0) for column in np.array(rows).T]
+    expected = np.concatenate([state.mean, state.variance, [state.lambda_max]])
+    np.testing.assert_allclose(limit, expected, rtol=1e-6, atol=1e-6)
+    assert np.max(np.abs(rows[-1] - limit)) > 1e-5  # the step matters
+
+
+def test_beyond_the_trivial_points_onset_the_variance_grows_along_the_perron_vector() -> None:
+    """E f(x) f(y) = (1 - 2 v) c + O(v^3) of tanh: with W = (1 + eps)^2 W_c and the right and left Perron vectors r, l of W_c,
+    Delta_a(0) = eps r_a (l.r) / (l.r^2) to leading order, and lambda_1 is of order eps^2. Below there is the trivial point."""
     gain = onset_gain(CYCLE)
     (trivial,) = flow_populations(0.9 * gain, means=np.zeros((3, 3)), deviations=CYCLE)
     assert trivial.lambda_max == pytest.approx(-0.1)
-    with pytest.raises(TheoryError, match="fluctuates"):
-        flow_populations(1.1 * gain, means=np.zeros((3, 3)), deviations=CYCLE)
+    sides = []
+    for W in (CYCLE**2, (CYCLE**2).T):
+        value, vector = np.linalg.eig(W)
+        sides.append(np.abs(vector[:, np.argmax(value.real)].real))
+    right, left = sides
+    slope = right * (left @ right) / (left @ right**2)
+    eps = np.array([0.04, 0.02, 0.01])
+    states = [flow_populations(gain * (1 + e), means=np.zeros((3, 3)), deviations=CYCLE)[0] for e in eps]
+    assert all(state.kind == "chaotic" and state.converged for state in states)
+    error = np.array([state.variance / (e * slope) - 1 for state, e in zip(states, eps, strict=True)])
+    np.testing.assert_allclose(np.log2(np.abs(error[:-1] / error[1:])), 1.0, atol=0.1)
+    ratio = np.array([state.lambda_max / e**2 for state, e in zip(states, eps, strict=True)])
+    assert np.all(np.abs(np.diff(ratio)) < 0.1 * ratio[1:])
+
+
+def test_where_correlations_of_the_flow_are_too_slow_it_says_so() -> None:
+    state = flow_populations(onset_gain(CYCLE) * 1.001, means=np.zeros((3, 3)), deviations=CYCLE)[0]
+    assert state.kind == "chaotic"
+    assert not state.converged
+    assert np.isnan(state.lambda_max)
+
+
+def test_weak_noise_moves_a_flow_that_rests() -> None:
+    """To first order in s^2: Delta(0) - c = s^2 / k, k^2 = 1 - W E f'^2, and Delta(0) beyond that of the resting state by
+    k s^2 / (1 - W d E f^2 / dv); what is left is of order s^4."""
+    noise = 1e-4
+    (rest,) = flow_populations(1.0, means=np.zeros((1, 1)), deviations=np.ones((1, 1)), D=1.0)
+    (state,) = flow_populations(1.0, means=np.zeros((1, 1)), deviations=np.ones((1, 1)), D=1.0, white_noise=noise)
+    v, h, k = float(rest.variance[0]), 1e-3, np.sqrt(1 - rest.gain_radius**2)
+    rise = (single(tanh2, 0.0, v + h) - single(tanh2, 0.0, v - h)) / (2 * h)
+    assert state.kind == "driven"
+    assert state.variance[0] - v == pytest.approx(k * noise**2 / (1 - rise), rel=1e-4)
+    assert state.variance[0] - state.variance_static[0] == pytest.approx(noise**2 / k, rel=1e-4)
+
+
+def test_a_population_of_the_flow_that_hears_no_other_may_rest_beside_one_that_moves() -> None:
+    """Gain 2 and 0.5; and one that only listens: its variance is that of the first's drive filtered, W_21 / W_11 of it."""
+    one = mean_field.flow(2.0)[0]
+    apart = flow_populations(1.0, means=np.zeros((2, 2)), deviations=np.diag([2.0, 0.5]))[0]
+    np.testing.assert_allclose(apart.variance, [one.variance, 0.0], atol=1e-9)
+    assert apart.lambda_max == pytest.approx(one.lambda_max, abs=1e-9)
+    listening = flow_populations(1.0, means=np.zeros((2, 2)), deviations=np.array([[2.0, 0.0], [1.0, 0.0]]))[0]
+    np.testing.assert_allclose(listening.variance, [one.variance, one.variance / 4], rtol=1e-9)
 
 
 # The exponent
@@ -173,7 +349,7 @@ def test_the_exponent_of_couplings_that_no_scaling_makes_symmetric_is_that_of_de
     g, gamma = 2.0, 0.4
     found = snt_populations(g, gamma, sigma, means=np.zeros((3, 3)), deviations=CYCLE / 2)[0]
     assert found.lambda_max > 1e-3
-    f = _equation(g, gamma, sigma, np.zeros((3, 3)), CYCLE / 2, 0.0, 0.0, "tanh")
+    f = snt_equation(g, gamma, sigma, means=np.zeros((3, 3)), deviations=CYCLE / 2)
     lags = np.arange(-120, 121)
     Delta = np.zeros((241, 3))
     n = min(found.lags.size, 121)
@@ -260,7 +436,7 @@ def test_outliers_of_a_drawn_network_at_its_fixed_point_are_those_of_theory() ->
     """A stable static state of two populations with a stimulus, N = 1500: the Jacobian's two outermost eigenvalues, a complex
     pair, at |l| = 0.8 with a bulk of 0.4; within 4 / N^{1/2} times the bulk's radius."""
     N, g, means, deviations = 1500, 1.2, np.array([[0.4, -0.9], [0.8, 0.3]]), 0.4 * DEVIATIONS
-    equation: PopulationEquation = _equation(g, 0.0, 0.0, means, deviations, 0.1, 0.3, "tanh")
+    equation = snt_equation(g, means=means, deviations=deviations, theta_bar=0.1, sigma_theta=0.3)
     ((mean, variance),) = moments(equation, static=True)
     (state,) = snt_populations(g, means=means, deviations=deviations, theta_bar=0.1, sigma_theta=0.3)
     outliers = static_outliers(equation, mean, variance)
@@ -296,6 +472,12 @@ def test_outliers_of_a_drawn_network_at_its_fixed_point_are_those_of_theory() ->
 def test_what_is_no_model_of_populations_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(TheoryError):
         snt_populations(**({"g": 1.0, "means": np.zeros((2, 2)), "deviations": np.ones((2, 2))} | wrong))
+
+
+@pytest.mark.parametrize("wrong", [{"g": -1.0}, {"D": (0.1, -0.1)}, {"white_noise": -0.1}, {"white_noise": (1, 2, 3)}])
+def test_what_is_no_flow_of_populations_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(TheoryError):
+        flow_populations(**({"g": 1.0, "means": np.zeros((2, 2)), "deviations": np.ones((2, 2))} | wrong))
 
 
 def test_a_linear_network_that_grows_without_bound_has_no_state() -> None:

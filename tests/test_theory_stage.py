@@ -241,6 +241,20 @@ def test_several_populations_stand_in_the_store_as_averages_over_all_neurons() -
     assert found["variance_static_theory"][0] == pytest.approx(u**2 / 4, rel=1e-8)
 
 
+@pytest.mark.parametrize("integrator", ["rk4", "euler", "exponential_euler"])
+def test_equal_populations_of_the_flow_have_the_theory_of_one_by_every_integrator(integrator: str) -> None:
+    """Chaos, chaos under white noise with a stimulus, and noise alone."""
+    equal = Populations.Options(fractions=(0.3, 0.7), means=((0.0, 0.0), (0.0, 0.0)), deviations=((0.6, 0.8), (0.6, 0.8)))
+    points = [{"g": 2.0}, {"g": 2.0, "D": 0.3, "white_noise": 0.4}, {"g": 0.7, "white_noise": 0.4}]
+    given = {"model_integrator": integrator, "model_dt": 0.2}
+    two = Theory.compute(tile(*points, model="rate"), context("rate", Populations, equal, **given), None)
+    one = Theory.compute(tile(*points, model="rate"), context("rate", onset=False, **given), None)
+    assert list(two.status) == [Status.OK] * 3
+    assert list(two.values["branch_theory"]) == [BranchKind.CHAOTIC, BranchKind.CHAOTIC, BranchKind.DRIVEN]
+    for name, expected in one.values.items():
+        np.testing.assert_allclose(two.values[name], expected, rtol=0, atol=2e-6 if name == "power_spectrum_theory" else 1e-8)
+
+
 def test_the_names_of_the_theory_are_there_and_load_nothing_before_they_are_used() -> None:
     import rnn_atlas.theory as theory
 

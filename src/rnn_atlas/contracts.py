@@ -16,7 +16,7 @@ from rnn_atlas.status import Status
 from rnn_atlas.theory.law import Law, PopulationLaw, Refusal
 
 if TYPE_CHECKING:
-    from rnn_atlas.theory.populations import PopulationState
+    from rnn_atlas.theory.population_equation import PopulationEquation
     from rnn_atlas.theory.states import System
 
 Floats = NDArray[np.float64]
@@ -221,9 +221,7 @@ class Model(Protocol):
     def mean_field(parameters: Mapping[str, Number], options: Any, law: Law) -> "System": ...
 
     @staticmethod
-    def mean_field_populations(
-        parameters: Mapping[str, Number], options: Any, law: PopulationLaw
-    ) -> "tuple[PopulationState, ...]": ...
+    def mean_field_populations(parameters: Mapping[str, Number], options: Any, law: PopulationLaw) -> "PopulationEquation": ...
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from rnn_atlas.models.snt import GAIN, INITIAL, TRANSFER, Transfer
 from rnn_atlas.models.transfer import slope, value
 
 if TYPE_CHECKING:
-    from rnn_atlas.theory.populations import PopulationState
+    from rnn_atlas.theory.population_equation import PopulationEquation
     from rnn_atlas.theory.states import System
 
 
@@ -75,24 +75,18 @@ class Rate:
 
         values = {name: float(parameters[name]) for name in ("g", "D", "white_noise")}
         system = flow_system(**values, law=law, transfer=options.transfer)
-        if options.integrator == "rk4":
-            return system
-        if options.integrator == "euler":
-            return as_map(system, leak=1.0 - options.dt, weight=options.dt, noise=2.0 * options.dt)
-        return as_map(system, leak=np.exp(-options.dt), weight=-np.expm1(-options.dt), noise=-np.expm1(-2.0 * options.dt))
+        step = _as_map(options)
+        return as_map(system, **step) if step else system
 
     @staticmethod
-    def mean_field_populations(
-        parameters: Mapping[str, Number], options: Options, law: PopulationLaw
-    ) -> "tuple[PopulationState, ...]":
-        """The flow of several large populations: its static states. TheoryError where it fluctuates, or under white noise."""
-        from rnn_atlas.errors import TheoryError
-        from rnn_atlas.theory.populations import flow_populations
+    def mean_field_populations(parameters: Mapping[str, Number], options: Options, law: PopulationLaw) -> "PopulationEquation":
+        """The flow of several large populations; an Euler scheme's is that of its own map."""
+        from rnn_atlas.theory.populations import flow_equation
 
-        if parameters["white_noise"] != 0:
-            raise TheoryError("the flow of several populations under white noise is not solved. Use the map")
-        values = {name: float(parameters[name]) for name in ("g", "D")}
-        return flow_populations(**values, **vars(law), transfer=options.transfer)
+        values = {name: float(parameters[name]) for name in ("g", "D", "white_noise")}
+        equation = flow_equation(**values, means=law.means, deviations=law.deviations, transfer=options.transfer)
+        step = _as_map(options)
+        return equation.as_map(**step) if step else equation
 
     @staticmethod
     def jacobian(J: Floats, x: Floats, drive: Floats, coefficients: Coefficients, column: int, options: Options) -> Floats:
@@ -102,6 +96,16 @@ class Rate:
             step = coefficients.leak[column] * unit + coefficients.weight[column] * (J * slope(options.transfer, x))
             return np.asarray(step)
         return _rk4_jacobian(J, x, drive, dt, options.transfer)
+
+
+def _as_map(options: Rate.Options) -> dict[str, float]:
+    """Leak, weight and variance of unit noise per step of an Euler scheme; none of RK4, which follows the flow itself."""
+    dt = options.dt
+    if options.integrator == "rk4":
+        return {}
+    if options.integrator == "euler":
+        return {"leak": 1.0 - dt, "weight": dt, "noise": 2.0 * dt}
+    return {"leak": float(np.exp(-dt)), "weight": -float(np.expm1(-dt)), "noise": -float(np.expm1(-2.0 * dt))}
 
 
 def _rk4_jacobian(J: Floats, x: Floats, drive: Floats, dt: float, transfer: str) -> Floats:

@@ -14,7 +14,7 @@ from rnn_atlas.kernels.step import AFFINE
 from rnn_atlas.models.transfer import slope
 
 if TYPE_CHECKING:
-    from rnn_atlas.theory.populations import PopulationState
+    from rnn_atlas.theory.population_equation import PopulationEquation
     from rnn_atlas.theory.states import System
 
 
@@ -77,14 +77,12 @@ class SNT:
         return snt_system(**values, law=law, transfer=options.transfer)
 
     @staticmethod
-    def mean_field_populations(
-        parameters: Mapping[str, Number], options: Options, law: PopulationLaw
-    ) -> "tuple[PopulationState, ...]":
+    def mean_field_populations(parameters: Mapping[str, Number], options: Options, law: PopulationLaw) -> "PopulationEquation":
         """The map of several large populations."""
-        from rnn_atlas.theory.populations import snt_populations
+        from rnn_atlas.theory.populations import snt_equation
 
         values = {name: float(parameters[name]) for name in ("g", "gamma", "sigma", "theta_bar", "sigma_theta")}
-        return snt_populations(**values, **vars(law), transfer=options.transfer)
+        return snt_equation(**values, means=law.means, deviations=law.deviations, transfer=options.transfer)
 
     @staticmethod
     def jacobian(J: Floats, x: Floats, drive: Floats, coefficients: Coefficients, column: int, options: Options) -> Floats:

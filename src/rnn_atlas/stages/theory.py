@@ -31,6 +31,8 @@ from rnn_atlas.errors import TheoryError
 from rnn_atlas.kernels.step import RK4
 from rnn_atlas.status import BranchKind, Status
 from rnn_atlas.theory.onsets import local_instability, onset, onset_type
+from rnn_atlas.theory.population_equation import PopulationEquation
+from rnn_atlas.theory.populations import population_states
 from rnn_atlas.theory.power import autocovariance, power_spectrum
 from rnn_atlas.theory.spectra import Onset
 from rnn_atlas.theory.states import Branch, System, branches
@@ -38,6 +40,8 @@ from rnn_atlas.theory.transient import transient
 
 FLOPS_PER_POINT = 2e8
 """About 30 ms: a Newton solution, an exponent, and a share of the onsets."""
+POPULATIONS = 40
+"""Times as long: several populations from all sides' starts."""
 WIDTH = 64
 LINES = ("g_contraction_theory", "g_onset_theory", "g_local_theory")
 
@@ -71,8 +75,6 @@ class Theory(Stage):
                 return f"mean-field theory does not apply: {law.reason}. Remove `theory` from stages, or change the parameter"
             if context.options.transient and (context.model.time_unit != "step" or not _is_plain(law)):
                 return "the transient theory is that of the map without structure; got another. Write theory.transient: 0"
-            if isinstance(law, PopulationLaw) and context.model.time_unit == "tau":
-                return _unsolved_flow(context, axes)
         step = context.model.step_length(context.model_options)
         if _is_stepwise(context) and abs(context.options.lag_step / step - round(context.options.lag_step / step)) > 1e-9:
             return f"theory.lag_step must be a whole number of steps of {step:g}; got {context.options.lag_step:g}. Change it"
@@ -86,9 +88,11 @@ class Theory(Stage):
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
         """A solution takes about as long at any parameters."""
+        law = context.ensemble.law(context.ensemble_options, dict(tile.network.parameters))
+        per_point = FLOPS_PER_POINT * (POPULATIONS if isinstance(law, PopulationLaw) else 1)
         early = (context.options.transient + 1) * (context.options.transient + 3) if context.options.transient else 0
         stored = 8.0 * (context.options.lags + context.options.frequencies + early + 12) * len(tile)
-        return Cost(flops=0.0, work=1e8, stored=stored, elementwise=FLOPS_PER_POINT * len(tile))
+        return Cost(flops=0.0, work=1e8, stored=stored, elementwise=per_point * len(tile))
 
     @staticmethod
     def width(network: NetworkIdentity, context: Context) -> int:
@@ -106,15 +110,6 @@ class Theory(Stage):
         behind = {"theory_lag": lags, "theory_frequency": frequencies}
         behind |= {"transient_time": time, "transient_time_later": time} if context.options.transient else {}
         return TileResult(status, values, behind)
-
-
-def _unsolved_flow(context: Context, axes: Mapping[str, Sequence[Number]]) -> str | None:
-    """What of the flow of several populations has not been solved."""
-    if _is_stepwise(context):
-        return "the theory of several populations knows the flow with integrator rk4 only. Write model.integrator: rk4"
-    if max(axes["white_noise"]) > 0:
-        return "the theory of several populations knows no white noise. Remove `theory` from stages"
-    return None
 
 
 def _is_stepwise(context: Context) -> bool:
@@ -138,9 +133,8 @@ def _point(parameters: dict[str, Number], context: Context) -> dict[str, Any]:
     if isinstance(law, Refusal):
         raise TheoryError(f"mean-field theory does not apply: {law.reason}")
     if isinstance(law, PopulationLaw):
-        return _of_branches(_populations(parameters, context, law), float(parameters.get("gamma", 0.0)), context) | _no_lines(
-            context
-        )
+        equation = context.model.mean_field_populations(parameters, context.model_options, law)
+        return _of_branches(_populations(equation, law), equation.leak or 0.0, context) | _no_lines(context)
     system = context.model.mean_field(parameters, context.model_options, law)
     values = _of_branches(branches(system), system.leak or 0.0, context)
     if context.options.transient:
@@ -150,10 +144,10 @@ def _point(parameters: dict[str, Number], context: Context) -> dict[str, Any]:
     return values
 
 
-def _populations(parameters: dict[str, Number], context: Context, law: PopulationLaw) -> tuple[Branch, ...]:
+def _populations(equation: PopulationEquation, law: PopulationLaw) -> tuple[Branch, ...]:
     """The states of all populations together, as averages over all neurons; none where the theory finds none."""
     try:
-        states = context.model.mean_field_populations(parameters, context.model_options, law)
+        states = population_states(equation, law.fractions)
     except TheoryError:
         return ()
     share = np.array(law.fractions)

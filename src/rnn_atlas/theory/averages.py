@@ -222,7 +222,7 @@ class Averages:
         return weight, np.arctan2(c, np.sqrt(determinant)), determinant
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _series(averages: Averages, mean: float, variance: float, top: float) -> tuple[Floats, Floats, Floats]:
     """Chebyshev series in t = arccos(c / variance) on [0, top]: of E f'(x) f'(y), of E f(x) f(y), of its integral from c on.
 

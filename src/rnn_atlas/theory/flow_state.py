@@ -23,7 +23,8 @@ _ROUNDING = 1e-5
 _SCAN = 25
 """Variances between which states are looked for."""
 _PANEL, _PANELS = 2.0, 10
-"""The window is 20 decay lengths: what is left of Delta - c beyond is linear to 1e-17."""
+REACH = _PANEL * _PANELS
+"""The window in decay lengths: what is left of Delta - c beyond is linear to 1e-17."""
 
 
 @lru_cache(maxsize=512)
@@ -107,7 +108,7 @@ def flow_profile(equation: Equation, order: int = 0) -> Profile | None:
     return Profile(grid.nodes, static + D, static, converged=False)
 
 
-def _orbit(equation: Equation, variance: float, static: float, grid: "_Grid") -> Floats:
+def _orbit(equation: Equation, variance: float, static: float, grid: "Grid") -> Floats:
     """Delta - c on the grid's nodes to about 1e-3, by quadrature of dt = dDelta / sqrt(2 U): Newton's first guess."""
     q = np.linspace(0.0, 1.0, 201)
     distance = variance - static
@@ -148,8 +149,11 @@ def flow_exponent(equation: Equation, profile: Profile) -> float:
     return -1.0 + float(np.sqrt(1.0 - ground))
 
 
-class _Grid:
-    """Chebyshev panels on [0, T], finer towards 0: nodes, second derivative, and the linear problem on them."""
+class Grid:
+    """Chebyshev panels on [0, T], finer towards 0: nodes, second derivative, and the linear problem on them.
+
+    rate: of the slowest decay; finest: width that the first panel does not exceed.
+    """
 
     def __init__(self, rate: float, finest: float) -> None:
         self.rate = rate
@@ -184,10 +188,10 @@ class _Grid:
         return np.asarray(matrix)
 
 
-def _grid(equation: Equation, variance: float, static: float) -> _Grid:
+def _grid(equation: Equation, variance: float, static: float) -> Grid:
     """The grid that covers the decay to the static part and resolves the steepest structure at small lags."""
     rate = float(np.sqrt(1.0 - float(equation.feedback(variance, static))))
-    return _Grid(rate, 0.5 / max(1.0, equation.averages.gain * np.sqrt(equation.strength)))
+    return Grid(rate, 0.5 / max(1.0, equation.averages.gain * np.sqrt(equation.strength)))
 
 
 def _solve(matrix: Floats, right: Floats) -> Floats:

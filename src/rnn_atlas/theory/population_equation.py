@@ -11,7 +11,7 @@ Sompolinsky 2015). The sizes of the populations do not enter: the moments of J_i
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from rnn_atlas.theory.averages import Averages, Floats
 
 _SWEEPS = (30, 100, 300)
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,21 @@ class PopulationEquation:
     def decay(self) -> float:
         """Rate b at which a neuron without input forgets."""
         return 1.0 if self.leak is None else 1.0 - self.leak
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether means stay 0 of themselves."""
+        return self.averages.is_odd and not np.any(self.means) and not np.any(self.input)
+
+    def as_map(self, *, leak: float, weight: float, noise: float) -> "PopulationEquation":
+        """Of the flow: the map x <- leak x + weight (recurrent input + eta) + noise, as an Euler scheme makes it.
+
+        noise: variance per step of a unit white noise; the flow's is multiplied by it.
+        """
+        return replace(
+            self, leak=leak, means=weight * self.means, variances=weight**2 * self.variances, input=weight * self.input,
+            static=weight**2 * self.static, noise=noise * self.noise,
+        )  # fmt: skip
 
     def answer(self, mean: Floats, variance: Floats) -> Floats:
         """The means (P,) that the averages of f cause."""
@@ -79,9 +95,9 @@ class PopulationEquation:
         """The least c (P,) with b^2 c = drive(c); None if correlations do not decay to one below the variance.
 
         NOTE: the drive increases with c and is convex, so that Newton's method from 0 rises to the least solution as long
-        as b^2 less the feedback keeps a positive inverse.
+        as b^2 less the feedback keeps a positive inverse. Steps that are small and no longer fall are rounding.
         """
-        b2 = self.decay**2
+        b2, before, scale = self.decay**2, np.inf, float(np.max(variance))
         c: Floats = np.zeros(self.count)
         for _ in range(60):
             excess = self.drive(mean, variance, c) - b2 * c
@@ -90,10 +106,12 @@ class PopulationEquation:
                 return None
             step = np.linalg.solve(b2 * np.eye(self.count) - feedback, excess)
             c = np.asarray(c + np.maximum(step, 0.0))
-            if np.any(c > variance * (1 + 1e-12)):
+            if np.any(c > variance * (1 + 1e-12) + 1e-15 * scale):
                 return None
-            if np.all(np.abs(step) <= 1e-14 * c + 1e-15 * np.max(variance)):
+            size = float(np.max(np.abs(step)))
+            if np.all(np.abs(step) <= 1e-14 * c + 1e-15 * scale) or 0.75 * before < size < _ROUNDING * scale:
                 return c
+            before = size
         return c
 
     def variance_bound(self) -> Floats:

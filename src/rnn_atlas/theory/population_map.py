@@ -5,7 +5,7 @@
 Beyond the window Delta - c decays as R^t, R + 1/R = (1 + gamma^2 - W C'(c)) / gamma, a matrix over populations.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.fft import irfft, rfft
@@ -17,25 +17,26 @@ from rnn_atlas.theory.equation import Equation
 from rnn_atlas.theory.map_state import map_profile
 from rnn_atlas.theory.population_equation import PopulationEquation, cleaned, is_same, moments, perron_root
 
-_SWEEPS = (3, 10, 50, 300)
+_SWEEPS = (20, 50, 300)
 _NEGLIGIBLE = 1e-8
 """Delta - c at the end of the window, relative to its start: what is neglected beyond is of second order in it."""
 _STATIC = 1e-7
-"""A state that moves less than this, relative to its variance, is taken for static."""
+"""A state that moves less than this without noise, relative to its variance, is taken for static."""
 _AT_REST = 1e-10
 """Sweeps that come below this, relative to the largest variance there can be, have come to rest."""
 _MOST_LAGS = 20_000
-_NEGATIVE_POWER = 1e-8
+_NEGATIVE_POWER, _ROUNDING = 1e-8, 1e-12
 
 
 @dataclass(frozen=True)
 class Fluctuation:
-    """mean (P,), autocovariance (L, P) at lags 0 .. L - 1, its limit `static` (P,), and whether it converged."""
+    """mean (P,), autocovariance (L, P) at `lags`, its limit `static` (P,), and whether it converged."""
 
     mean: Floats
     autocovariance: Floats
     static: Floats
     converged: bool
+    lags: Floats
 
     @property
     def variance(self) -> Floats:
@@ -47,11 +48,17 @@ def map_fluctuations(equation: PopulationEquation) -> list[Fluctuation]:
     """The states that fluctuate, found from all starts; if Newton's method converged from none, where the sweeps got to."""
     if equation.leak == 0:
         return _memoryless(equation)
+    has_mirror = equation.averages.is_odd and not np.any(equation.input)
     found: list[Fluctuation] = []
+    done: list[Floats] = []
     for mean in equation.starts():
+        if has_mirror and any(np.array_equal(-mean, other) for other in done):
+            continue
+        done.append(mean)
         state = _from_start(equation, mean)
-        if state is not None and not any(_are_same(state, other) for other in found):
-            found.append(state)
+        for image in () if state is None else (state, replace(state, mean=-state.mean)) if has_mirror else (state,):
+            if not any(are_same(image, other) for other in found):
+                found.append(image)
     return [s for s in found if s.converged] or found[:1]
 
 
@@ -84,11 +91,13 @@ def map_exponent(equation: PopulationEquation, state: Fluctuation) -> float:
     return float(brentq(excess, bottom, top + 1e-9, xtol=1e-15, rtol=1e-14))
 
 
-def lowest_power(state: Fluctuation) -> float:
-    """The least value of any population's power spectrum of Delta - c, relative to the largest."""
+def is_fluctuation(equation: PopulationEquation, state: Fluctuation) -> bool:
+    """Whether a solution on equidistant lags moves, as all do under noise, and has no negative power but for rounding."""
     D = state.autocovariance - state.static
     power = rfft(np.concatenate([D, D[-2:0:-1]]), axis=0).real
-    return float(power.min() / max(power.max(), 1e-300))
+    negative = float(power.min() / max(power.max(), 1e-300))
+    rounding = _ROUNDING * float(state.variance.max()) / max(float(D[0].max()), 1e-300)
+    return _moves(equation, state.variance, state.static) and negative > -_NEGATIVE_POWER - rounding
 
 
 def tail_matrix(diagonal: Floats, beside: float) -> Floats:
@@ -103,12 +112,17 @@ def _leak(equation: PopulationEquation) -> float:
     return equation.leak
 
 
-def _are_same(first: Fluctuation, second: Fluctuation) -> bool:
+def _of_lags(mean: Floats, Delta: Floats, static: Floats, *, converged: bool = True) -> Fluctuation:
+    return Fluctuation(mean, Delta, static, converged, np.arange(float(Delta.shape[0])))
+
+
+def are_same(first: Fluctuation, second: Fluctuation) -> bool:
+    """Whether two states are one."""
     return is_same(first.mean, second.mean) and is_same(first.variance, second.variance)
 
 
-def _moves(variance: Floats, static: Floats) -> bool:
-    return bool(np.any(variance - static > _STATIC * np.maximum(variance, 1e-300)))
+def _moves(equation: PopulationEquation, variance: Floats, static: Floats) -> bool:
+    return bool(np.any(equation.noise) or np.any(variance - static > _STATIC * np.maximum(variance, 1e-300)))
 
 
 def _memoryless(equation: PopulationEquation) -> list[Fluctuation]:
@@ -116,8 +130,8 @@ def _memoryless(equation: PopulationEquation) -> list[Fluctuation]:
     found = []
     for mean, variance in moments(equation, static=False):
         static = equation.static_part(mean, variance)
-        if static is not None and _moves(variance, static):
-            found.append(Fluctuation(mean, np.stack([variance, static]), static, converged=True))
+        if static is not None and _moves(equation, variance, static):
+            found.append(_of_lags(mean, np.stack([variance, static]), static))
     return found
 
 
@@ -130,12 +144,12 @@ def _from_start(equation: PopulationEquation, mean: Floats) -> Fluctuation | Non
             mean, Delta = _sweep(equation, mean, Delta)
             if not least < np.max(Delta[0]) < 1e12:
                 return None
+        if not _moves(equation, Delta[0], Delta[-1]):
+            return None
         solved = _solve(equation, mean, Delta)
-        if solved is not None and lowest_power(solved) > -_NEGATIVE_POWER and _moves(solved.variance, solved.static):
+        if solved is not None and is_fluctuation(equation, solved):
             return solved
-    if not _moves(Delta[0], Delta[-1]):
-        return None
-    return Fluctuation(mean, Delta, Delta[-1], converged=False)
+    return _of_lags(mean, Delta, Delta[-1], converged=False)
 
 
 def _first_guess(equation: PopulationEquation, mean: Floats) -> Floats:
@@ -177,7 +191,7 @@ def _solve(equation: PopulationEquation, mean: Floats, guess: Floats) -> Fluctua
         rate = float(np.max(np.abs(np.linalg.eigvals(tail))))
         window = max(16, int(np.ceil(np.log(_NEGLIGIBLE) / np.log(rate))) + 4) if rate > 0 else 16
         if window + 1 <= 1.2 * Delta.shape[0]:
-            return Fluctuation(mean, Delta, static, converged=True)
+            return _of_lags(mean, Delta, static)
         if window > _MOST_LAGS:
             return None
         guess = np.concatenate([Delta, np.zeros((window + 1 - Delta.shape[0], equation.count))])

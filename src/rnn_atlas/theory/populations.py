@@ -1,18 +1,19 @@
-"""Mean-field theory of several populations: states of the SNT map, static states of the flow, onset of the trivial point.
+"""Mean-field theory of several populations: states of the SNT map and of the rate flow, onset of the trivial point.
 
 With a the postsynaptic population and N_b the size of the presynaptic, E J_ij = means[a, b] / N_b and
 Var J_ij = deviations[a, b]^2 / N_b. All populations share transfer function, gain and leak.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rnn_atlas.errors import TheoryError
-from rnn_atlas.theory.averages import Averages, Floats
-from rnn_atlas.theory.mean_field import snt_system
+from rnn_atlas.theory.averages import Floats
+from rnn_atlas.theory.mean_field import flow_system, snt_system
 from rnn_atlas.theory.population_equation import PopulationEquation, jacobian, moments, perron_root
+from rnn_atlas.theory.population_flow import flow_exponent, flow_fluctuations
 from rnn_atlas.theory.population_map import Fluctuation, map_exponent, map_fluctuations
 
 _OUTSIDE = 1 + 1e-6
@@ -27,9 +28,10 @@ class PopulationState:
                                       converged
     gain_radius                       root of the Perron root of [deviations^2 E f'^2]: radius of the Jacobian's bulk
     is_stable                         whether the state attracts. Of a fluctuating state: whether means and variances return
-                                      to it, decided without leak and without mean couplings; None: not decided
+                                      to it, decided without mean couplings, or of the map without leak; None: not decided
     fractions                         (P,) of all neurons, or None; they enter nothing but the two `overall` values
-    lags, autocorrelation             (L,), (P, L): Delta_a(t); empty for states that do not move
+    lags, autocorrelation             (L,), (P, L): Delta_a(t) at lags in steps (map) or tau (flow); empty for states that do
+                                      not move
     converged                         False: the values are the solver's last, not a solution
     """
 
@@ -82,16 +84,10 @@ def snt_populations(
     unstable states but the trivial one may be missing. TheoryError for parameters outside the model, or if nothing is found.
     SOURCE: Aljadeff, Stern & Sharpee 2015; Kadmon & Sompolinsky 2015 (flow); the map by the same derivation.
     """
-    e = _equation(g, gamma, sigma, means, deviations, theta_bar, sigma_theta, transfer)
-    share = _fractions(fractions, e.count)
-    still = [] if np.any(e.noise > 0) else moments(e, static=True)
-    states = [_static_state(e, mean, variance, share) for mean, variance in still]
-    rests = any(state.is_stable for state in states)  # then sweeps that have not converged are on their way there
-    states += [_moving_state(e, moving, share) for moving in map_fluctuations(e) if moving.converged or not rests]
-    if not states:
-        raise TheoryError("no stationary state was found from any start: the means may oscillate, or u grow without bound")
-    rank = {True: 0, None: 1, False: 2}
-    return tuple(sorted(states, key=lambda s: (rank[s.is_stable], -float(s.variance.sum()))))
+    equation = snt_equation(
+        g, gamma, sigma, means=means, deviations=deviations, theta_bar=theta_bar, sigma_theta=sigma_theta, transfer=transfer
+    )
+    return population_states(equation, fractions)
 
 
 def flow_populations(
@@ -101,25 +97,34 @@ def flow_populations(
     deviations: ArrayLike,
     fractions: ArrayLike | None = None,
     D: ArrayLike = 0.0,
+    white_noise: ArrayLike = 0.0,
     transfer: str = "tanh",
 ) -> tuple[PopulationState, ...]:
-    """Static states of x' = -x + g J f(x) + eta for large populations, Var eta_i = D_a quenched; exponents per tau.
+    """States of x' = -x + g J f(x) + eta + xi for large populations, stable ones first; exponents per tau.
 
-    Arguments as of `snt_populations`. TheoryError where no static state found is stable: the flow then fluctuates, and unlike
-    that of one population its Delta_a(t) conserves no energy; that is not solved here. Nor is white noise.
-    SOURCE: Aljadeff, Stern & Sharpee 2015; Kadmon & Sompolinsky 2015.
+    D, white_noise: numbers or (P,), Var eta_i = D_a quenched, <xi xi> = 2 white_noise_a^2 delta. All else as of
+    `snt_populations`. SOURCE: Aljadeff, Stern & Sharpee 2015; Kadmon & Sompolinsky 2015.
     """
-    spread = np.sqrt(np.maximum(np.asarray(D, dtype=float), 0.0))
-    e = _equation(g, 0.0, 0.0, means, deviations, 0.0, spread, transfer)
-    if np.any(np.asarray(D, dtype=float) < 0):
-        raise TheoryError("D must be at least 0. Change it")
-    f = Averages(transfer, 1.0)
-    e = replace(e, averages=f, leak=None, means=g * e.means, variances=g**2 * e.variances)
-    share = _fractions(fractions, e.count)
-    states = [_static_state(e, mean, variance, share) for mean, variance in moments(e, static=True)]
-    if not any(state.is_stable for state in states):
-        raise TheoryError("no static state of the flow was found stable: it fluctuates. That is solved for one population only")
-    return tuple(sorted(states, key=lambda s: (not s.is_stable, -float(s.variance.sum()))))
+    equation = flow_equation(g, means=means, deviations=deviations, D=D, white_noise=white_noise, transfer=transfer)
+    return population_states(equation, fractions)
+
+
+def population_states(equation: PopulationEquation, fractions: ArrayLike | None = None) -> tuple[PopulationState, ...]:
+    """The states of a map or flow, stable ones first; as `snt_populations`.
+
+    Without noise a symmetric state fluctuates only where the static ones are unstable; else both are looked for.
+    """
+    e, share = equation, _fractions(fractions, equation.count)
+    still = [] if np.any(e.noise > 0) else moments(e, static=True)
+    states = [_static_state(e, mean, variance, share) for mean, variance in still]
+    rests = any(state.is_stable for state in states)  # then sweeps that have not converged are on their way there
+    if not (rests and e.is_symmetric):
+        moving = flow_fluctuations(e) if e.leak is None else map_fluctuations(e)
+        states += [_moving_state(e, state, share) for state in moving if state.converged or not rests]
+    if not states:
+        raise TheoryError("no stationary state was found from any start: the means may oscillate, or states grow without bound")
+    rank = {True: 0, None: 1, False: 2}
+    return tuple(sorted(states, key=lambda s: (rank[s.is_stable], -float(s.variance.sum()))))
 
 
 def onset_gain(deviations: ArrayLike, gamma: float = 0.0, slope: float = 1.0) -> float:
@@ -137,19 +142,48 @@ def trivial_outlier(means: ArrayLike, g: float, gamma: float = 0.0, slope: float
     return float(np.max(np.abs(gamma + g * slope * np.linalg.eigvals(_square(means, "means")))))
 
 
-def _equation(
-    g: float, gamma: float, sigma: float, means: ArrayLike, deviations: ArrayLike,
-    theta_bar: ArrayLike, sigma_theta: ArrayLike, transfer: str,
-) -> PopulationEquation:  # fmt: skip
-    """The map's equation; the checks of scalars are those of one population."""
+def snt_equation(
+    g: float,
+    gamma: float = 0.0,
+    sigma: float = 0.0,
+    *,
+    means: ArrayLike,
+    deviations: ArrayLike,
+    theta_bar: ArrayLike = 0.0,
+    sigma_theta: ArrayLike = 0.0,
+    transfer: str = "tanh",
+) -> PopulationEquation:
+    """The map's equation; arguments of `snt_populations`."""
+    M, S = _couplings(means, deviations)
+    theta, spread = (_vector(x, M.shape[0], n) for x, n in ((theta_bar, "theta_bar"), (sigma_theta, "sigma_theta")))
+    f = snt_system(g, gamma, sigma, 0.0, float(np.min(spread)), transfer=transfer).averages
+    return PopulationEquation(f, gamma, M, S**2, -theta, spread**2, np.full(M.shape[0], sigma**2))
+
+
+def flow_equation(
+    g: float,
+    *,
+    means: ArrayLike,
+    deviations: ArrayLike,
+    D: ArrayLike = 0.0,
+    white_noise: ArrayLike = 0.0,
+    transfer: str = "tanh",
+) -> PopulationEquation:
+    """The flow's equation; arguments of `flow_populations`."""
+    M, S = _couplings(means, deviations)
+    static, noise = (_vector(x, M.shape[0], n) for x, n in ((D, "D"), (white_noise, "white_noise")))
+    f = flow_system(g, float(np.min(static)), float(np.min(noise)), transfer=transfer).averages
+    return PopulationEquation(f, None, g * M, g**2 * S**2, np.zeros(M.shape[0]), static, noise**2)
+
+
+def _couplings(means: ArrayLike, deviations: ArrayLike) -> tuple[Floats, Floats]:
+    """Both, (P, P); scalars are checked as those of one population."""
     M, S = _square(means, "means"), _square(deviations, "deviations")
     if M.shape != S.shape:
         raise TheoryError(f"means and deviations must have the same shape; got {M.shape} and {S.shape}. Change one")
     if np.any(S < 0):
         raise TheoryError("deviations must be at least 0. Change the negative ones")
-    theta, spread = (_vector(x, M.shape[0], n) for x, n in ((theta_bar, "theta_bar"), (sigma_theta, "sigma_theta")))
-    f = snt_system(g, gamma, sigma, 0.0, float(np.min(spread)), transfer=transfer).averages
-    return PopulationEquation(f, gamma, M, S**2, -theta, spread**2, np.full(M.shape[0], sigma**2))
+    return M, S
 
 
 def _square(values: ArrayLike, name: str) -> Floats:
@@ -210,12 +244,13 @@ def static_outliers(e: PopulationEquation, mean: Floats, variance: Floats) -> Fl
 
 def _moving_state(e: PopulationEquation, state: Fluctuation, share: Floats | None) -> PopulationState:
     radius = float(np.sqrt(perron_root(e.feedback(state.mean, state.variance, state.variance))))
-    exponent = map_exponent(e, state) if state.converged else float("nan")
+    exponent = float("nan")
+    if state.converged:
+        exponent = flow_exponent(e, state) if e.leak is None else map_exponent(e, state)
     kind = "chaotic" if exponent > 0 or not np.any(e.noise) else "driven"
-    lags = np.arange(float(state.autocovariance.shape[0]))
     return PopulationState(
         kind, state.mean, state.variance, state.static, exponent, radius, _returns(e, state), share,
-        state.converged, lags, np.ascontiguousarray(state.autocovariance.T),
+        state.converged, state.lags, np.ascontiguousarray(state.autocovariance.T),
     )  # fmt: skip
 
 
