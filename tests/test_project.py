@@ -170,6 +170,7 @@ ROOMS = {
     "errors": set(),
     "status": set(),
     "progress": set(),
+    "tables": set(),
     "network": set(),
     "contracts": {"status", "network", "theory"},
     "identity": {"contracts"},

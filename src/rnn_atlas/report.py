@@ -11,8 +11,8 @@ from rnn_atlas.atlas import open_atlas
 from rnn_atlas.config import Study
 from rnn_atlas.execute import groups, wanted_points
 from rnn_atlas.pipeline import COMPARE, comparison_specification, read_receipt, read_study, specification
-from rnn_atlas.plan import aligned, duration
 from rnn_atlas.status import Regime, Status
+from rnn_atlas.tables import aligned, duration
 
 REGIMES = (Regime.FIXED_POINT, Regime.PERIODIC, Regime.FLUCTUATING, Regime.UNDECIDED)
 
