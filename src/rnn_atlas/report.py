@@ -20,6 +20,8 @@ REGIMES = (Regime.FIXED_POINT, Regime.PERIODIC, Regime.FLUCTUATING, Regime.UNDEC
 def findings(study: Study, results: Path) -> str:
     """A table per sweep: points, regimes, and the range of the largest exponent."""
     atlas = open_atlas(results)
+    if "simulation" in atlas.stages:  # it has the regimes, lyapunov the exponents: the others need not be opened
+        atlas.stages = [stage for stage in atlas.stages if stage in ("simulation", "lyapunov")]
     rows = [("sweep", "points", *(f"{r.name.lower().replace('_', ' ')}" for r in REGIMES), "lambda_max", "largest at")]
     for sweep in atlas.sweeps:
         dataset = atlas[sweep]
