@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +170,17 @@ def test_a_figure_is_saved_as_png_and_pdf_with_its_study_and_data_in_them_and_is
     assert pdf.read_bytes().startswith(b"%PDF")
     before = [png.read_bytes(), pdf.read_bytes()]
     assert [path.read_bytes() for path in draw_figure(holder.study, kind, holder.results)] == before
+
+
+def test_two_processes_draw_the_same_bytes_as_one(finished: Finished) -> None:
+    """In a process of its own, since this one may have started threads, which do not go with a fork."""
+    names = list(finished.study.figures)[:3]
+    alone = [path.read_bytes() for name in names for path in draw_figure(finished.study, name, finished.results)]
+    line = [sys.executable, "-m", "rnn_atlas.cli", "figures", str(finished.file), *names, "--results", str(finished.root)]
+    done = subprocess.run([*line, "--workers", "2"], capture_output=True, text=True, check=True)
+    files = [finished.results / "figures" / f"{name}.{ending}" for name in names for ending in ("png", "pdf")]
+    assert done.stdout.splitlines() == [str(path) for path in files]
+    assert [path.read_bytes() for path in files] == alone
 
 
 LABELS = {

@@ -83,9 +83,31 @@ def test_tiles_of_any_width_give_one_and_the_same_dataset(width: int, reference:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_dask_with_any_number_of_workers_gives_the_same_dataset_as_one_process(
-    workers: int, reference: list[str], tmp_path: Path
+    workers: int, reference: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("rnn_atlas.execute.WORTH_A_CLUSTER", 0.0)
     assert digests(written(tmp_path), tmp_path, cluster="local", workers=workers, width=5) == reference
+
+
+def test_a_local_cluster_is_started_for_long_work_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes less than the start of its workers is computed in this process; flops of the tiny study: 1e7."""
+    asked = []
+
+    def connected(cluster: str, workers: int) -> Any:
+        asked.append(cluster)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rnn_atlas.execute.connect", connected)
+    study = load_study(written(tmp_path))
+    run_stage(study, "simulation", tmp_path / "short", cluster="local", workers=2)
+    assert not missing(study, "simulation", tmp_path / "short").tasks
+    assert asked == []
+    with pytest.raises(KeyboardInterrupt):  # named by the user, a cluster is used for anything
+        run_stage(study, "simulation", tmp_path / "named", cluster="address:tcp://127.0.0.1:1", workers=2)
+    long = load_study(written(tmp_path, **SLOW))
+    with pytest.raises(KeyboardInterrupt):
+        run_stage(long, "simulation", tmp_path / "long", cluster="local", workers=2)
+    assert asked == ["address:tcp://127.0.0.1:1", "local"]
 
 
 def test_a_cluster_that_is_already_there_is_used_by_address_and_by_scheduler_file(reference: list[str], tmp_path: Path) -> None:
@@ -127,7 +149,8 @@ def test_killed_workers_and_a_killed_run_leave_a_study_that_resumes_to_the_same_
     line = [sys.executable, "-m", "rnn_atlas.cli", "stage", "simulation", str(study), "--results", str(root)]
     run = psutil.Popen([*line, "--workers", "2", "--tile-width", "8"], start_new_session=True, stderr=subprocess.DEVNULL)
     wait_for_tiles(root, 2, run)
-    workers = [p for p in run.children(recursive=True) if "spawn_main" in " ".join(p.cmdline())]
+    (server,) = [p for p in run.children() if "forkserver" in " ".join(p.cmdline())]
+    workers = server.children()
     assert workers
     workers[-1].send_signal(signal.SIGKILL)
     wait_for_tiles(root, 4, run)

@@ -12,7 +12,8 @@ import pytest
 from rnn_atlas.config import Study, study_from
 from rnn_atlas.errors import AtlasError
 from rnn_atlas.pipeline import complete_stage
-from rnn_atlas.plan import StagePlan, aligned, duration, plan_stage, refuse_what_cannot_fit, size
+from rnn_atlas.plan import StagePlan, plan_stage, refuse_what_cannot_fit
+from rnn_atlas.tables import aligned, duration, size
 
 from .conftest import Finished
 

@@ -170,6 +170,7 @@ ROOMS = {
     "errors": set(),
     "status": set(),
     "progress": set(),
+    "tables": set(),
     "network": set(),
     "contracts": {"status", "network", "theory"},
     "identity": {"contracts"},
@@ -302,6 +303,44 @@ def test_importing_a_room_loads_no_library_that_it_does_not_know(room: str, stra
     loaded = set(done.stdout.split())
     assert "rnn_atlas" in loaded
     assert loaded & strangers == set()
+
+
+HEAVY = (OUTER - {"snakemake"}) | {"psutil", "scipy.optimize", "scipy.signal", "scipy.linalg", "scipy.special", "scipy.fft"}
+
+
+def loaded_by(program: str) -> set[str]:
+    """The modules that a process of its own has loaded after this program."""
+    line = [sys.executable, "-c", f"{program}\nimport sys; print(); print(*sys.modules)"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_the_help_of_the_command_line_loads_no_library_at_all() -> None:
+    loaded = loaded_by(
+        "import contextlib\nfrom rnn_atlas.cli import main\nwith contextlib.suppress(SystemExit):\n main(['--help'])"
+    )
+    assert "rnn_atlas.cli" in loaded
+    assert loaded & (HEAVY | LIBRARIES.keys() | {"numpy"}) == set()
+
+
+def test_what_the_snakemake_rules_need_loads_nothing_that_computes_stores_or_draws() -> None:
+    """Every start of Snakemake, and every process that it starts, pays for it. numba is there for the kernels' names."""
+    common = (ROOT / "workflow" / "rules" / "common.smk").read_text()
+    imports = re.findall(r"^from rnn_atlas.*", common, re.MULTILINE)
+    specifications = (
+        "study = load_study('config/demo.yaml')\n"
+        "comparison_specification(study), figures_specification(study)\n"
+        "[specification(study, stage) for stage in STAGES if stage in study.stage_names]"
+    )
+    loaded = loaded_by("\n".join([*imports, specifications]))
+    assert {"rnn_atlas.config", "rnn_atlas.pipeline"} <= loaded
+    assert loaded & HEAVY == set()
+
+
+def test_who_prints_tables_or_reads_results_loads_no_cluster_and_no_figure() -> None:
+    loaded = loaded_by("import rnn_atlas.compare, rnn_atlas.report, rnn_atlas.query, rnn_atlas.atlas")
+    assert "xarray" in loaded
+    assert loaded & {"distributed", "matplotlib", "psutil", "scipy.signal", "rnn_atlas.plan", "rnn_atlas.calibrate"} == set()
 
 
 # ---- study files and their schema ------------------------------------------------------------------------------------

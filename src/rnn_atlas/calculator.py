@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnn_atlas.errors import TheoryError
-from rnn_atlas.plan import aligned
+from rnn_atlas.tables import aligned
 from rnn_atlas.theory.law import Law
 from rnn_atlas.theory.mean_field import flow_system, snt_system
 from rnn_atlas.theory.onsets import local_instability, onset, onset_type

@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     figures = command("figures", _figures, "draw a study's figures from its published datasets")
     _add_study(figures)
     figures.add_argument("names", nargs="*", help="figures to draw; all of the study if none is named")
+    figures.add_argument("--workers", type=_count, default=1, help="processes that draw")
     compare = command("compare", _compare, "limits of large N and z-scores against theory, from the published datasets")
     _add_study(compare)
     check = command("check", _check, "print what was found where; fail if any point failed or is missing")
@@ -208,12 +209,11 @@ def _snakemake(arguments: argparse.Namespace, more: list[str]) -> int:
 
 
 def _figures(arguments: argparse.Namespace) -> int:
-    from rnn_atlas.figures.draw import draw_figure
+    from rnn_atlas.figures.draw import draw_figures
 
     study, results = _load(arguments)
-    for name in arguments.names or study.figures:
-        for path in draw_figure(study, name, results):
-            print(path)
+    for paths in draw_figures(study, arguments.names or list(study.figures), results, arguments.workers):
+        print(*paths, sep="\n")
     return 0
 
 

@@ -27,21 +27,34 @@ def check_cluster(cluster: str) -> None:
 
 @contextlib.contextmanager
 def connect(cluster: str, workers: int) -> Iterator[Any]:
-    """A Dask client for `local` (workers processes of one thread each), `address:tcp://...` or `file:scheduler.json`."""
-    import dask
-    from distributed import Client, LocalCluster
+    """A Dask client for `local` (workers processes of one thread each), `address:tcp://...` or `file:scheduler.json`.
 
-    environment = {f"distributed.nanny.pre-spawn-environ.{name}": 1 for name in THREAD_VARIABLES}
-    with dask.config.set(environment):
-        if cluster == LOCAL:
-            with (
-                tempfile.TemporaryDirectory(prefix="rnn-atlas-") as scratch,
-                LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0", local_directory=scratch) as local,
-                Client(local) as client,
-            ):
-                yield client
-            return
-        kind, _, where = cluster.partition(":")
-        client = Client(where, timeout=30) if kind == "address" else Client(scheduler_file=where, timeout=30)
-        with client:
+    Local workers are still starting when it is handed over.
+    """
+    from distributed import Client
+
+    if cluster == LOCAL:
+        with _local(workers) as local, Client(local) as client:
             yield client
+        return
+    kind, _, where = cluster.partition(":")
+    with Client(where, timeout=30) if kind == "address" else Client(scheduler_file=where, timeout=30) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def _local(workers: int) -> Iterator[Any]:
+    """A cluster of processes that are forked from one that has imported everything and started no thread."""
+    import dask
+    from distributed import LocalCluster
+    from distributed.utils import get_mp_context
+
+    settings: dict[str, Any] = {f"distributed.nanny.pre-spawn-environ.{name}": 1 for name in THREAD_VARIABLES}
+    with (
+        dask.config.set(settings | {"distributed.worker.multiprocessing-method": "forkserver"}),
+        tempfile.TemporaryDirectory(prefix="rnn-atlas-") as scratch,
+    ):
+        get_mp_context().set_forkserver_preload(["rnn_atlas.execute", "distributed.nanny"])
+        with LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address=None, local_directory=scratch) as local:
+            local.scale(workers)
+            yield local

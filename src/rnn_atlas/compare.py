@@ -15,10 +15,10 @@ from rnn_atlas.contracts import Floats, Variable
 from rnn_atlas.errors import StoreError
 from rnn_atlas.extrapolation import Compare, limit
 from rnn_atlas.pipeline import COMPARE, comparison_specification, read_receipt, specification, write_receipt
-from rnn_atlas.plan import aligned
 from rnn_atlas.provenance import versions
 from rnn_atlas.publish import Array, publish_arrays
 from rnn_atlas.status import BranchKind, Status
+from rnn_atlas.tables import aligned
 
 SOURCE = "least squares over sizes, weights N"
 

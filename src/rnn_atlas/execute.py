@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnn_atlas import tiles
-from rnn_atlas.cluster import SERIAL, connect
+from rnn_atlas.cluster import LOCAL, SERIAL, connect
 from rnn_atlas.config import Study, study_from
 from rnn_atlas.contracts import Context, Point, Tile, TileResult, Upstream
 from rnn_atlas.errors import StoreError
@@ -23,6 +23,11 @@ from rnn_atlas.provenance import stage_key
 from rnn_atlas.registry import STAGES
 from rnn_atlas.stages.simulation import Schedule
 from rnn_atlas.status import Status
+
+WORTH_A_CLUSTER = 1e9
+"""Flops of a stage from which on a local cluster is started: they take about as long as it does."""
+WORKERS_WITHIN = 300.0
+"""Seconds in which the first worker of a local cluster must be there."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Work:
-    """What is still to do of a stage, and how many points are done."""
+    """What is still to do of a stage and its flops, and how many points are done."""
 
     tasks: list[Task]
+    flops: float
     done: int
     wanted: int
 
@@ -72,7 +78,7 @@ def missing(study: Study, stage: str, results: Path, *, retry: bool = False, wid
     """Tasks for the points that no tile file holds; with retry, also for those that failed."""
     content = study.model_dump_json(exclude_unset=True)
     tasks: list[Task] = []
-    done = wanted = 0
+    flops, done, wanted = 0.0, 0, 0
     for key, sweeps in groups(study, stage).items():
         directory = tiles.folder(results, stage, key)
         held = tiles.index(directory)
@@ -85,7 +91,9 @@ def missing(study: Study, stage: str, results: Path, *, retry: bool = False, wid
         for tile in cut(todo, lambda network, context=context: width or STAGES[stage].width(network, context)):  # type: ignore[misc]
             states = tuple(upstream[name] for name in tile_ids(tile)) if upstream is not None else ()
             tasks.append(Task(content, stage, sweeps[0], tile, str(directory), states))
-    return Work(tasks, done, wanted)
+            cost = STAGES[stage].cost(tile, context)
+            flops += cost.flops + cost.elementwise
+    return Work(tasks, flops, done, wanted)
 
 
 def _upstream_places(study: Study, stage: str, sweeps: list[str], results: Path) -> dict[str, tuple[str, int]] | None:
@@ -120,22 +128,22 @@ def run_stage(
     """
     work = missing(study, stage, results, retry=retry, width=width)
     with Progress(stage, len(work.tasks), results / "logs" / f"{stage}.jsonl") as progress:
-        for report in _execute(work.tasks, cluster, workers):
+        here = cluster == SERIAL or (cluster == LOCAL and work.flops < WORTH_A_CLUSTER)
+        for report in map(compute_task, work.tasks) if here else _on_cluster(work.tasks, cluster, workers):
             progress.advance(report.points, report.failed, report.seconds)
     return work
 
 
-def _execute(tasks: list[Task], cluster: str, workers: int) -> Iterator[Report]:
+def _on_cluster(tasks: list[Task], cluster: str, workers: int) -> Iterator[Report]:
     if not tasks:
-        return
-    if cluster == SERIAL:
-        yield from map(compute_task, tasks)
         return
     from distributed import as_completed
 
-    # NOTE: workers that all compile at once have crashed and at best do it twice; one task here fills the kernel cache.
-    yield compute_task(tasks[0])
     with connect(cluster, workers) as client:
+        # NOTE: workers that all compile at once have crashed and at best do it twice; one task here fills the kernel cache.
+        yield compute_task(tasks[0])
+        if cluster == LOCAL:
+            client.wait_for_workers(1, timeout=WORKERS_WITHIN)
         futures = {future: task for task, future in _submitted(client, tasks[1:])}
         for future in as_completed(list(futures)):
             yield _collected(future, futures.pop(future))

@@ -84,9 +84,10 @@ def specification(study: Study, stage: str) -> str:
     return digest(keys, axes, study.title, study.model.name, code_digest(("publish.py",)), *study.sources(), size=8)
 
 
-def figure_specification(study: Study, name: str) -> str:
-    """Digest of all that decides a figure beside its datasets: its options and the drawing code."""
-    return digest(study.figures[name].model_dump(mode="json"), study.title, code_digest(("figures",)), size=8)
+def figures_specification(study: Study) -> str:
+    """Digest of all that decides the figures beside the datasets: their options and the drawing code."""
+    options = {name: figure.model_dump(mode="json") for name, figure in study.figures.items()}
+    return digest(options, study.title, code_digest(("figures",)), size=8)
 
 
 def comparison_specification(study: Study) -> str:

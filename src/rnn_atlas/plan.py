@@ -1,14 +1,13 @@
 """What a study costs before it runs: points, tiles, flops, memory, disk, time here. Refuses what cannot fit."""
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from rnn_atlas import tiles
-from rnn_atlas.calibrate import Machine
 from rnn_atlas.config import Study
 from rnn_atlas.contracts import Context, Cost, Tile
 from rnn_atlas.errors import AtlasError
@@ -16,6 +15,10 @@ from rnn_atlas.execute import groups, wanted_points
 from rnn_atlas.grid import tiles as cut
 from rnn_atlas.registry import STAGES
 from rnn_atlas.status import Status
+from rnn_atlas.tables import aligned, duration, size
+
+if TYPE_CHECKING:
+    from rnn_atlas.calibrate import Machine
 
 _FILE, _ROW = 3000.0, 40.0
 """Bytes of a tile file beside its values: names, headers and checksum, and the name of each point."""
@@ -36,7 +39,7 @@ class StagePlan:
     seconds: float
 
 
-def plan_stage(study: Study, stage: str, results: Path, machine: Machine | None, width: int | None = None) -> StagePlan:
+def plan_stage(study: Study, stage: str, results: Path, machine: "Machine | None", width: int | None = None) -> StagePlan:
     """The plan of one stage; without a machine no time is forecast (0)."""
     points = done = failed = count = 0
     flops = memory = disk = seconds = 0.0
@@ -55,7 +58,7 @@ def plan_stage(study: Study, stage: str, results: Path, machine: Machine | None,
     return StagePlan(stage, points, done, failed, count, flops, memory, disk, seconds)
 
 
-def _seconds(tile: Tile, cost: Cost, context: Context, machine: Machine) -> float:
+def _seconds(tile: Tile, cost: Cost, context: Context, machine: "Machine") -> float:
     """Kernel time at the measured speed of this N and this many columns, and what stands beside it."""
     total = machine.tile_overhead() + cost.elementwise / machine.orthonormalization_flops()
     if cost.column_steps:
@@ -93,28 +96,3 @@ def table(plans: list[StagePlan], workers: int) -> str:
     total = sum(p.seconds for p in plans)
     lines = aligned(rows)
     return f"{lines}\n{duration(total / workers)} with {workers} worker(s), {total / 3600:.2g} core-hours in all"
-
-
-def aligned(rows: Sequence[tuple[str, ...]]) -> str:
-    """Rows of cells as text, columns aligned: the first to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    )
-
-
-def size(count: float) -> str:
-    """Bytes for people."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            return f"{count:.3g} {unit}"
-        count /= 1024
-    return f"{count:.3g} TiB"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people."""
-    if seconds < 120:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.2g} min" if seconds < 7200 else f"{seconds / 3600:.2g} h"

@@ -67,16 +67,16 @@ def publish(study: Study, stage: str, results: Path) -> Published:
     """Writes results/<stage>.zarr from the tile files and returns its digest. Verifies every tile file's checksum."""
     final = path_of(results, stage)
     aside, root = _fresh(study, stage, final)
-    digests, counts, verified = [], {}, set()
+    digests, counts, reader = [], {}, tiles.Reader()
+    held = {key: tiles.index(tiles.folder(results, stage, key)) for key in {stage_key(study, stage, s) for s in study.sweeps}}
     for sweep in study.sweeps:
-        grid = _grid(study, stage, sweep, results)
+        grid = _grid(study, stage, sweep, held[stage_key(study, stage, sweep)])
         for place in grid.places:
-            if place is not None and place.file not in verified:
-                tiles.read(place.file)
-                verified.add(place.file)
+            if place is not None:
+                reader.verify(place.file)
         status = np.array([Status.NOT_RUN if p is None else p.status for p in grid.places], np.int8)
         counts[sweep] = {s.name: int(np.sum(status == s)) for s in Status if np.any(status == s)}
-        digests += [f"{sweep}/{name}:{value}" for name, value in _write_sweep(root, study, stage, sweep, grid, status)]
+        digests += [f"{sweep}/{name}:{value}" for name, value in _write_sweep(root, study, stage, sweep, grid, status, reader)]
     return _finished(aside, final, digests, counts)
 
 
@@ -132,11 +132,10 @@ def _replace(aside: Path, final: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _grid(study: Study, stage: str, sweep: str, results: Path) -> _Grid:
+def _grid(study: Study, stage: str, sweep: str, held: dict[str, tiles.Place]) -> _Grid:
     scope = STAGES[stage].scope
     axes = scoped_axes(study, sweep, scope)
     swept = study.swept(sweep)
-    held = tiles.index(tiles.folder(results, stage, stage_key(study, stage, sweep)))
     points = list(sweep_points(study, sweep, scope))
     return _Grid(
         {name: np.array(values) for name, values in axes.items() if name in swept},
@@ -147,7 +146,7 @@ def _grid(study: Study, stage: str, sweep: str, results: Path) -> _Grid:
 
 
 def _write_sweep(
-    root: zarr.Group, study: Study, stage: str, sweep: str, grid: _Grid, status: NDArray[np.int8]
+    root: zarr.Group, study: Study, stage: str, sweep: str, grid: _Grid, status: NDArray[np.int8], reader: tiles.Reader
 ) -> Iterator[tuple[str, str]]:
     """Writes one sweep's group and yields (name, digest) of every array in it."""
     group = root.create_group(sweep)
@@ -155,22 +154,25 @@ def _write_sweep(
     flag = Variable(f"status_{stage}", f"status of the {stage} stage", "1", "rnn-atlas", dtype="i1", flags=FLAGS)
     yield from _write_axes(group, study, grid.dims, grid.fixed)
     yield _write(group, flag, list(grid.dims), status.reshape(grid.shape))
-    coordinates = _tile_coordinates(grid.places)
+    coordinates = _tile_coordinates(grid.places, reader)
     for variable in variables:
         if variable.published and not variable.per_network:
-            block = _gather(variable, grid.places, coordinates).reshape(*grid.shape, *_extra(variable, grid, coordinates))
+            block = _gather(variable, grid.places, coordinates, reader)
+            block = block.reshape(*grid.shape, *_extra(variable, grid, coordinates))
             yield _write(group, variable, [*grid.dims, *variable.dims], block)
     yield from _write_coordinates(group, [v for v in variables if not v.per_network and v.published], coordinates, study, stage)
     ragged = [v for v in variables if v.per_network and v.published]
     if ragged:
-        yield from _write_per_network(group, study, grid, ragged)
+        yield from _write_per_network(group, study, grid, ragged, reader)
 
 
 def _extra(variable: Variable, grid: _Grid, coordinates: dict[str, NDArray[Any]]) -> tuple[int, ...]:
     return tuple(len(coordinates.get(dim, ())) for dim in variable.dims)
 
 
-def _write_per_network(group: zarr.Group, study: Study, grid: _Grid, variables: list[Variable]) -> Iterator[tuple[str, str]]:
+def _write_per_network(
+    group: zarr.Group, study: Study, grid: _Grid, variables: list[Variable], reader: tiles.Reader
+) -> Iterator[tuple[str, str]]:
     """Arrays whose length depends on N stand in one subgroup per N, without the N axis."""
     dims = {name: values for name, values in grid.dims.items() if name != "N"}
     shape = tuple(len(v) for v in dims.values())
@@ -180,30 +182,30 @@ def _write_per_network(group: zarr.Group, study: Study, grid: _Grid, variables: 
         places = [grid.places[i] for i in rows]
         yield from ((f"N={N}/{name}", value) for name, value in _write_axes(sub, study, dims, {**grid.fixed, "N": N}))
         for variable in variables:
-            block = _gather(variable, places, {})
+            block = _gather(variable, places, {}, reader)
             name, value = _write(sub, variable, [*dims, *variable.dims], block.reshape(*shape, *block.shape[1:]))
             yield f"N={N}/{name}", value
 
 
-def _tile_coordinates(places: list[tiles.Place | None]) -> dict[str, NDArray[Any]]:
+def _tile_coordinates(places: list[tiles.Place | None], reader: tiles.Reader) -> dict[str, NDArray[Any]]:
     """Coordinates behind the grid, as long as the longest tile has them."""
     longest: dict[str, NDArray[Any]] = {}
     for file in sorted({place.file for place in places if place is not None}):
-        with np.load(file) as archive:
-            for member in archive.files:
-                kind, _, name = member.partition(".")
-                if kind == "coordinate" and len(archive[member]) > len(longest.get(name, ())):
-                    longest[name] = archive[member]
+        for name, values in reader.coordinates(file).items():
+            if len(values) > len(longest.get(name, ())):
+                longest[name] = values
     return longest
 
 
-def _gather(variable: Variable, places: list[tiles.Place | None], coordinates: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    """(points, ...) values of one variable: each tile file opened once; NaN (0 for integers) where there is none."""
+def _gather(
+    variable: Variable, places: list[tiles.Place | None], coordinates: dict[str, NDArray[Any]], reader: tiles.Reader
+) -> NDArray[Any]:
+    """(points, ...) values of one variable; NaN (0 for integers) where there is none."""
     rows: dict[Path, list[tuple[int, int]]] = {}
     for i, place in enumerate(places):
         if place is not None and place.status != Status.ERROR:
             rows.setdefault(place.file, []).append((i, place.row))
-    blocks = {file: tiles.read(file, [f"value.{variable.name}"])[f"value.{variable.name}"] for file in rows}
+    blocks = {file: reader.member(file, f"value.{variable.name}") for file in rows}
     lengths = [block.shape[1:] for block in blocks.values()] + [tuple(len(coordinates.get(d, ())) for d in variable.dims)]
     shape = tuple(max(sizes) for sizes in zip(*lengths, strict=True)) if variable.dims else ()
     blank = 0 if variable.dtype.startswith(("i", "u")) else np.nan

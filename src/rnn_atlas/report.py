@@ -11,8 +11,8 @@ from rnn_atlas.atlas import open_atlas
 from rnn_atlas.config import Study
 from rnn_atlas.execute import groups, wanted_points
 from rnn_atlas.pipeline import COMPARE, comparison_specification, read_receipt, read_study, specification
-from rnn_atlas.plan import aligned, duration
 from rnn_atlas.status import Regime, Status
+from rnn_atlas.tables import aligned, duration
 
 REGIMES = (Regime.FIXED_POINT, Regime.PERIODIC, Regime.FLUCTUATING, Regime.UNDECIDED)
 
@@ -20,6 +20,8 @@ REGIMES = (Regime.FIXED_POINT, Regime.PERIODIC, Regime.FLUCTUATING, Regime.UNDEC
 def findings(study: Study, results: Path) -> str:
     """A table per sweep: points, regimes, and the range of the largest exponent."""
     atlas = open_atlas(results)
+    if "simulation" in atlas.stages:  # it has the regimes, lyapunov the exponents: the others need not be opened
+        atlas.stages = [stage for stage in atlas.stages if stage in ("simulation", "lyapunov")]
     rows = [("sweep", "points", *(f"{r.name.lower().replace('_', ' ')}" for r in REGIMES), "lambda_max", "largest at")]
     for sweep in atlas.sweeps:
         dataset = atlas[sweep]

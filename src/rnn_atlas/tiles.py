@@ -21,6 +21,9 @@ from rnn_atlas.identity import digest, tile_ids
 from rnn_atlas.provenance import array_digest
 from rnn_atlas.status import Status
 
+ROOM = 64 * 2**20
+"""Bytes of tile files that a reader keeps in memory."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -80,6 +83,39 @@ def read(path: Path, names: list[str] | None = None) -> dict[str, NDArray[Any]]:
     if names is None and bytes(arrays.get("checksum", b"")) != _checksum(arrays):
         raise StoreError(f"the checksum of {path} does not match its content. Delete the file and run the stage again")
     return arrays
+
+
+class Reader:
+    """Reads every tile file whole and verified, once, and keeps those that fit into memory; of the others members as asked."""
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._verified: set[Path] = set()
+        self._kept: dict[Path, dict[str, NDArray[Any]]] = {}
+        self._room = room
+
+    def verify(self, path: Path) -> None:
+        """StoreError if the file is damaged."""
+        if path in self._verified:
+            return
+        arrays = read(path)
+        self._verified.add(path)
+        size = sum(array.nbytes for array in arrays.values())
+        if size <= self._room:
+            self._room -= size
+            self._kept[path] = arrays
+
+    def member(self, path: Path, name: str) -> NDArray[Any]:
+        """One array of a tile file."""
+        self.verify(path)
+        kept = self._kept.get(path)
+        return kept[name] if kept is not None else read(path, [name])[name]
+
+    def coordinates(self, path: Path) -> dict[str, NDArray[Any]]:
+        """The coordinates behind the grid that the tile has, by name."""
+        self.verify(path)
+        kept = self._kept.get(path)
+        arrays = kept if kept is not None else read(path)
+        return {key.partition(".")[2]: array for key, array in arrays.items() if key.startswith("coordinate.")}
 
 
 def header(path: Path) -> tuple[dict[str, Any], NDArray[np.int8]]:

@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 
 from rnn_atlas.config import load_study
 from rnn_atlas.errors import AtlasError
-from rnn_atlas.pipeline import comparison_specification, figure_specification, results_folder, specification
+from rnn_atlas.pipeline import comparison_specification, figures_specification, results_folder, specification
 from rnn_atlas.registry import STAGES
 
 # The command `rnn-atlas` of the environment that runs Snakemake, whether or not it is activated.
@@ -59,18 +59,13 @@ def receipts():
     return [receipt(stage) for stage in (*STUDY.stage_names, *(["compare"] if STUDY.compare else []))]
 
 
-def receipts_of_figure(wildcards):
-    return receipts()
-
-
 def specification_of_comparison(wildcards):
     return comparison_specification(STUDY)
 
 
-def specification_of_figure(wildcards):
-    return figure_specification(STUDY, wildcards.figure)
+def specification_of_figures(wildcards):
+    return figures_specification(STUDY)
 
 
 wildcard_constraints:
     stage="|".join(STUDY.stage_names),
-    figure="|".join(STUDY.figures) or "none",

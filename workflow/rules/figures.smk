@@ -1,15 +1,15 @@
-rule figure:
-    """Draw one figure from the published datasets."""
+rule figures:
+    """Draw all figures from the published datasets, in one go: what they import takes longer than to draw one of them."""
     input:
-        receipts_of_figure,
+        receipts(),
     output:
-        f"{RESULTS}/figures/{{figure}}.png",
-        f"{RESULTS}/figures/{{figure}}.pdf",
+        expand(f"{RESULTS}/figures/{{figure}}.{{form}}", figure=STUDY.figures, form=["png", "pdf"]),
     log:
-        f"{RESULTS}/logs/figure-{{figure}}.log",
+        f"{RESULTS}/logs/figures.log",
+    threads: workflow.cores
     params:
-        specification=specification_of_figure,
+        specification=specification_of_figures,
         study=STUDY_FILE,
         root=results_root,
     shell:
-        "rnn-atlas figures {params.study:q} {wildcards.figure} --results {params.root:q} > {log:q} 2>&1"
+        "rnn-atlas figures {params.study:q} --results {params.root:q} --workers {threads} > {log:q} 2>&1"

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -30,13 +30,13 @@ from rnn_atlas.contracts import (
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.kernels.step import RK4
 from rnn_atlas.status import BranchKind, Status
-from rnn_atlas.theory.onsets import local_instability, onset, onset_type
-from rnn_atlas.theory.population_equation import PopulationEquation
-from rnn_atlas.theory.populations import population_states
-from rnn_atlas.theory.power import autocovariance, power_spectrum
 from rnn_atlas.theory.spectra import Onset
-from rnn_atlas.theory.states import Branch, System, branches
-from rnn_atlas.theory.transient import transient
+
+if TYPE_CHECKING:  # the theory itself is imported where it computes: reading a study file must not load scipy
+    from rnn_atlas.theory.population_equation import PopulationEquation
+    from rnn_atlas.theory.states import Branch, System
+
+    Line = Callable[[Callable[[float], System], Floats], float]
 
 FLOPS_PER_POINT = 2e8
 """About 30 ms: a Newton solution, an exponent, and a share of the onsets."""
@@ -129,6 +129,8 @@ def axes_behind_the_grid(context: Context) -> tuple[Floats, Floats]:
 
 def _point(parameters: dict[str, Number], context: Context) -> dict[str, Any]:
     """The values of one point, and its status."""
+    from rnn_atlas.theory.states import branches
+
     law = context.ensemble.law(context.ensemble_options, parameters)
     if isinstance(law, Refusal):
         raise TheoryError(f"mean-field theory does not apply: {law.reason}")
@@ -144,8 +146,11 @@ def _point(parameters: dict[str, Number], context: Context) -> dict[str, Any]:
     return values
 
 
-def _populations(equation: PopulationEquation, law: PopulationLaw) -> tuple[Branch, ...]:
+def _populations(equation: "PopulationEquation", law: PopulationLaw) -> "tuple[Branch, ...]":
     """The states of all populations together, as averages over all neurons; none where the theory finds none."""
+    from rnn_atlas.theory.populations import population_states
+    from rnn_atlas.theory.states import Branch
+
     try:
         states = population_states(equation, law.fractions)
     except TheoryError:
@@ -165,8 +170,10 @@ def _populations(equation: PopulationEquation, law: PopulationLaw) -> tuple[Bran
     return tuple(found)
 
 
-def _of_branches(found: tuple[Branch, ...], leak: float, context: Context) -> dict[str, Any]:
+def _of_branches(found: "tuple[Branch, ...]", leak: float, context: Context) -> dict[str, Any]:
     """The first of the states, which attracts; NaN if there is none. Times in the model's unit, not in the solver's steps."""
+    from rnn_atlas.theory.power import autocovariance, power_spectrum
+
     lags, frequencies = axes_behind_the_grid(context)
     if not found:
         names = ("mean", "variance", "variance_static", "lambda_max", "gain_radius")
@@ -194,7 +201,9 @@ def _of_branches(found: tuple[Branch, ...], leak: float, context: Context) -> di
     }
 
 
-def _transient(system: System, steps: int) -> dict[str, Any]:
+def _transient(system: "System", steps: int) -> dict[str, Any]:
+    from rnn_atlas.theory.transient import transient
+
     found = transient(system, steps)
     return {
         "transient_mean_theory": found.mean,
@@ -228,10 +237,12 @@ def _lines_of(
 
     NaN with a mean coupling or a structure, whose states coexist.
     """
+    from rnn_atlas.theory.onsets import local_instability, onset, onset_type
+
     law = ensemble.law(ensemble_options, dict(others))
     assert isinstance(law, Law), "the configuration was checked"
 
-    def at(g: float) -> System:
+    def at(g: float) -> "System":
         return model.mean_field(dict(others) | {"g": g}, model_options, law)
 
     unit = at(1.0)
@@ -244,7 +255,7 @@ def _lines_of(
     return (steepest * law.deviation / law.norm, critical, _or_nan(local_instability, at, gains)), kind
 
 
-def _or_nan(line: Callable[[Callable[[float], System], Floats], float], at: Callable[[float], System], gains: Floats) -> float:
+def _or_nan(line: "Line", at: "Callable[[float], System]", gains: Floats) -> float:
     try:
         return line(at, gains)
     except TheoryError:  # there is none up to 6,000 times the gain of the network without drive, or it is not resolved
