@@ -27,7 +27,8 @@ from benchmarks.report import Agreement, Limit, Results, Row, Spread, Way, markd
 from rnn_atlas.config import load_study
 from rnn_atlas.contracts import Context, Floats, Tile, Upstream
 from rnn_atlas.grid import sweep_points, tiles
-from rnn_atlas.kernels.product import LANES, ROWS, multiply, pack, padded
+from rnn_atlas.kernels.lanes import LANES
+from rnn_atlas.kernels.product import ROWS, multiply, pack, padded
 from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.step import from_blocks
 from rnn_atlas.kernels.tangent import evolve
@@ -127,7 +128,7 @@ def packed_product(N: int, columns: int, repeats: int) -> Callable[[], None]:
 
     def job() -> None:
         for _ in range(repeats):
-            multiply(panels, F, H)
+            multiply(panels, N, F, H)
 
     return job
 
@@ -150,7 +151,7 @@ class DemoTile:
         self.naive_steps = naive_steps or self.lyapunov_steps
         self.chosen = spread(len(self.tile), scale.naive_points)
         self.naive_points = naive.points_of(self.tile, self.simulation, replay=False)
-        self.frame = tangent_frame(self.tile.network, self.lyapunov, 1, self.k)
+        self.frame = tangent_frame(self.tile.network, self.lyapunov, 1, self.k)[0]
         self.start = initial_state(self.tile, self.simulation)
         self.run_simulation()
         self.run_lyapunov()
@@ -179,7 +180,7 @@ class DemoTile:
         p, stretch = self.tangent, np.zeros((len(self.tile), self.k))
         p.Z[:] = self.first_tangent
         interval = self.exponents["orthonormalization_interval"].astype(np.int64)
-        fixed = (p.method, p.code, p.couplings, p.columns, p.N, self.k, p.Z, p.work)
+        fixed = (p.method, p.code, p.couplings, p.columns, self.k, p.Z, p.work)
         evolve(*fixed, interval, stretch, self.steps, self.lyapunov_steps)
 
     def naive_simulation(self) -> None:
@@ -311,12 +312,12 @@ def spectra_agree(N: int, interval: int = 1, steps: int = 20) -> Agreement:
     """All N exponents of a short noisy run. A QR every `interval` steps must give the same as one every step."""
     tile, context = crowd(N, sigma=0.1, count=2)
     network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-    start, frame = initial_state(tile, context), tangent_frame(tile.network, context, 1, N)
-    p = prepare_problem(network, tile, context, start, np.tile(frame, (1, len(tile))))
+    start, frame = initial_state(tile, context), tangent_frame(tile.network, context, len(tile), N)
+    p = prepare_problem(network, tile, context, start, frame)
     stretch, intervals = np.zeros((len(tile), N)), np.full(len(tile), interval, np.int64)
-    evolve(p.method, p.code, p.couplings, p.columns, N, N, p.Z, p.work, intervals, stretch, FIRST_STEP, steps)
+    evolve(p.method, p.code, p.couplings, p.columns, N, p.Z, p.work, intervals, stretch, FIRST_STEP, steps)
     points = naive.points_of(tile, context, replay=True)
-    runs = [naive.lyapunov(network.dense(), point, start[:, i], frame, FIRST_STEP, steps) for i, point in enumerate(points)]
+    runs = [naive.lyapunov(network.dense(), point, start[:, i], frame[i], FIRST_STEP, steps) for i, point in enumerate(points)]
     gap = np.max(np.abs(stretch - np.stack([run[2].sum(axis=0) for run in runs]))) / steps
     return Agreement(f"{N} exponents over {steps} noisy steps, QR every {interval}, largest gap per step", float(gap), 1e-8)
 

@@ -16,6 +16,9 @@ from rnn_atlas.contracts import (
     TileResult,
     Upstream,
 )
+from rnn_atlas.kernels.product import ROWS, padded
+from rnn_atlas.kernels.recording import Recording, add_sample, recording
+from rnn_atlas.kernels.step import to_blocks
 from rnn_atlas.networks.gaussian import Gaussian
 from rnn_atlas.networks.gaussian_low_rank import GaussianLowRank
 from rnn_atlas.registry import MODELS
@@ -87,3 +90,16 @@ def problem_of(tile: Tile, context: Context, states: Floats, tangents: Floats | 
     """The kernels' view of a tile at given states (N, B) and tangents (N, B k)."""
     network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
     return prepare_problem(network, tile, context, states, tangents)
+
+
+def recording_of(*series: Floats, n_lags: int = 1, segment: int = 256, n_snapshots: int = 8) -> Recording:
+    """The recording of columns whose states are these series (neurons, T), all neurons recorded, F the state itself."""
+    states = np.stack(series, axis=2)
+    N, T, _ = states.shape
+    Z = to_blocks(states[:, 0], padded(N, ROWS))
+    sizes = {"n_lags": n_lags, "segment": min(segment, T), "shown": 1, "n_shown": 1}
+    record = recording(Z, T, n_recorded=N, n_snapshots=n_snapshots, **sizes)
+    for t in range(T):
+        Z = to_blocks(states[:, t], padded(N, ROWS))
+        add_sample(record, np.full(N, 1 / np.sqrt(N)), t, N, Z, Z, np.empty_like(Z))
+    return record

@@ -289,7 +289,7 @@ def test_the_product_by_rows_has_the_bits_of_the_dense_product(N: int, columns: 
     F = to_blocks(np.random.Generator(np.random.Philox(columns)).standard_normal((N, columns)), padded(N, ROWS))
     H, dense, alone = np.zeros_like(F), np.zeros_like(F), np.zeros_like(F)
     multiply_rows(rows, F, H)
-    multiply(pack(J), F, dense)
+    multiply(pack(J), N, F, dense)
     np.testing.assert_array_equal(H, dense)
     for b in range(F.shape[0]):
         multiply_rows(rows, F[b : b + 1], alone[b : b + 1])

@@ -8,7 +8,7 @@ import pytest
 from rnn_atlas.contracts import Context, Floats, Tile
 from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.step import from_blocks
-from rnn_atlas.kernels.tangent import evolve
+from rnn_atlas.kernels.tangent import evolve, tangents_of
 from rnn_atlas.models.transfer import value
 from rnn_atlas.networks.gaussian_low_rank import GaussianLowRank
 from rnn_atlas.stages.columns import initial_state, quenched_drive
@@ -75,11 +75,11 @@ def test_the_tangent_step_equals_finite_differences_and_the_dense_jacobian(model
     tile = tile_of(20, point, point | {"g": 0.8}, model=model, rank=2)
     context = context_of(Simulation, model, GaussianLowRank, STRUCTURE, **options)
     x, v = RANDOM.standard_normal((20, 2)), RANDOM.standard_normal((20, 6))
-    p = problem_of(tile, context, x, v)
+    p = problem_of(tile, context, x, np.stack([v[:, :3], v[:, 3:]]))
     stretch = np.zeros((2, 3))
     interval = np.full(2, 10, np.int64)  # never within one step, but for the last: undo it by comparing spans
-    evolve(p.method, p.code, p.couplings, p.columns, p.N, 3, p.Z, p.work, interval, stretch, 0, 1)
-    frame = from_blocks(p.Z[p.state_blocks :], 20, 6)
+    evolve(p.method, p.code, p.couplings, p.columns, 3, p.Z, p.work, interval, stretch, 0, 1)
+    frame = np.concatenate(tangents_of(p.Z[p.state_blocks :], 20, 2, 3), axis=1)
     coefficients = context.model.coefficients(tile, context.model_options)
     drive, eps = quenched_drive(tile, context), 1e-5
     for column in range(2):

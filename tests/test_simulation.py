@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from scipy.linalg import solve_discrete_lyapunov
+from scipy.signal import welch
 
-from rnn_atlas.stages.observables import autocovariance, participation_ratio, regime, welch_spectrum
+from rnn_atlas.stages.observables import activity_spectrum, autocovariance, power_spectrum, regimes, snapshot_moments
 from rnn_atlas.stages.simulation import Simulation
 from rnn_atlas.status import Regime
-from tests.support import context_of, given, simulate, tile_of
+from tests.support import context_of, given, recording_of, simulate, tile_of
 
 RANDOM = np.random.Generator(np.random.Philox(21))
 N = 12
@@ -47,24 +48,87 @@ def test_a_quenched_stimulus_alone_gives_a_static_variance_and_a_mean_of_minus_t
     assert np.isnan(found["participation_ratio"][0])
 
 
-def test_the_autocovariance_is_the_average_of_lagged_products() -> None:
-    window = RANDOM.standard_normal((3, 50))
-    direct = [np.mean(window[:, : 50 - lag] * window[:, lag:]) for lag in range(7)]
-    np.testing.assert_allclose(autocovariance(window, 7), direct, atol=1e-13)
+@pytest.mark.parametrize(
+    ("T", "n_lags", "segment"), [(50, 7, 8), (50, 50, 16), (1500, 51, 256), (1500, 200, 256), (900, 40, 33)]
+)
+def test_the_autocovariance_is_the_average_of_lagged_products(T: int, n_lags: int, segment: int) -> None:
+    """Lags within a block of half a segment and beyond one, runs that the window holds and longer ones."""
+    window = RANDOM.standard_normal((3, T))
+    direct = [np.mean(window[:, : T - lag] * window[:, lag:]) for lag in range(n_lags)]
+    found = autocovariance(recording_of(window, n_lags=n_lags, segment=segment), n_lags, 1)[0]
+    np.testing.assert_allclose(found, direct, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("T", "n_lags", "segment"), [(1500, 51, 256), (1500, 300, 256), (700, 9, 99), (1100, 9, 200), (77, 5, 256)]
+)
+def test_the_power_spectra_are_those_of_scipy(T: int, n_lags: int, segment: int) -> None:
+    """SOURCE: scipy.signal.welch, Hann windows, half overlap, mean removed. Also with a mean far above the fluctuations."""
+    series = RANDOM.standard_normal((5, T)).cumsum(axis=1) + 20.0
+    options = {"fs": 1 / 0.5, "nperseg": min(segment, T), "detrend": "constant"}
+    record = recording_of(series, n_lags=n_lags, segment=segment)
+    expected = welch(series, **options)[1].mean(axis=0)
+    np.testing.assert_allclose(power_spectrum(record, 0.5, 1)[0], expected, rtol=1e-12, atol=1e-13 * expected.max())
+    expected = welch(series.mean(axis=0), **options)[1]
+    np.testing.assert_allclose(activity_spectrum(record, 0.5, 1)[0], expected, rtol=1e-12, atol=1e-13 * expected.max())
 
 
 def test_the_power_spectrum_of_white_noise_is_flat_and_integrates_to_its_variance() -> None:
     """One-sided density of unit white noise sampled every 0.5: 2 x 0.5 = 1 per unit frequency; here 8 series of 20,000."""
-    density = welch_spectrum(RANDOM.standard_normal((8, 20_000)), 0.5, 64).mean(axis=0)
+    density = power_spectrum(recording_of(RANDOM.standard_normal((8, 20_000)), segment=64), 0.5, 1)[0]
     np.testing.assert_allclose(density[2:-1], 1.0, atol=0.05)
 
 
 def test_a_sine_puts_its_power_half_the_squared_amplitude_at_its_frequency() -> None:
     """Frequency 1/8 per sample, amplitude 3: the density integrates to 9/2 around it."""
     series = 3 * np.sin(2 * np.pi * np.arange(4096) / 8)
-    density = welch_spectrum(series, 1.0, 256)
+    density = activity_spectrum(recording_of(series[None]), 1.0, 1)[0]
     assert int(np.argmax(density)) == 32
     assert density[28:37].sum() / 256 == pytest.approx(4.5, rel=1e-3)
+
+
+def test_the_observables_of_a_column_have_the_same_bits_wherever_and_beside_whatever_it_stands() -> None:
+    """Neighbours of all sizes, one of them lost; at the border of a block and behind it."""
+    columns = [10.0**k * RANDOM.standard_normal((5, 700)) for k in range(-4, 7)]
+    columns[3][:, 100:] = np.nan
+    order = RANDOM.permutation(len(columns))
+    together, moved = (recording_of(*chosen, n_lags=9) for chosen in (columns, [columns[i] for i in order]))
+    alone = recording_of(columns[8], n_lags=9)
+    observables = (
+        lambda record, count: autocovariance(record, 9, count),
+        lambda record, count: power_spectrum(record, 1.0, count),
+        lambda record, count: activity_spectrum(record, 1.0, count),
+        lambda record, count: np.stack(snapshot_moments(record, 5, count), axis=1),
+    )
+    for observable in observables:
+        whole = observable(together, 11)
+        assert whole[8].tobytes() == observable(alone, 1)[0].tobytes()
+        assert whole[order].tobytes() == observable(moved, 11).tobytes()
+
+
+def test_the_sums_of_a_recording_are_the_averages_of_its_series() -> None:
+    series = RANDOM.standard_normal((7, 300))
+    record = recording_of(series)
+    np.testing.assert_allclose(record.mean[0, 0] / 300, series.mean(), rtol=1e-12)
+    np.testing.assert_allclose(record.square[0, 0] / 300, np.mean(series**2), rtol=1e-12)
+    np.testing.assert_allclose(record.overlap[0, 0], np.sum(series.sum(axis=0) ** 2) / 7, rtol=1e-12)
+    np.testing.assert_allclose(record.activity[0, :, 0], series.mean(axis=0), atol=1e-15)
+    np.testing.assert_allclose(record.speed[0, 1:, 0], np.sum(np.diff(series) ** 2, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(record.level[0, 0], np.sum(series**2), rtol=1e-12)
+    assert record.peak[0, 0] == np.abs(series).max()
+    np.testing.assert_array_equal(record.trajectory[0, :, 0, 0], series[0, -1:])
+
+
+def participation_ratio(snapshots: np.ndarray) -> float:
+    """Of states (n, N), each of them a snapshot."""
+    n, N = snapshots.shape
+    return float(snapshot_moments(recording_of(snapshots.T, n_snapshots=n), N, 1)[1][0])
+
+
+def test_the_static_variance_is_the_covariance_of_the_two_halves_means() -> None:
+    snapshots = RANDOM.standard_normal((128, 30)) + 3 * RANDOM.standard_normal(30)
+    expected = np.cov(snapshots[:64].mean(axis=0), snapshots[64:].mean(axis=0), ddof=0)[0, 1]
+    assert snapshot_moments(recording_of(snapshots.T, n_snapshots=128), 30, 1)[0][0] == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_participation_ratio_is_exact_for_two_halves_of_one_covariance_and_unbiased_for_noise() -> None:
@@ -94,10 +158,9 @@ TORUS = np.stack([np.cos(PHASE * 0.1234567) + 0.3 * np.cos(PHASE * 0.0567891), n
 )
 def test_regimes_of_known_series(window: np.ndarray, is_flow: bool, expected: Regime, period: float) -> None:
     """An invariant circle of a map and a torus of a flow are not periodic; a decay is undecided until it has decayed."""
-    motion = float(np.sqrt(np.mean((window[-1] - window[-2]) ** 2)))
-    found, found_period = regime(window.T, motion, noisy=False, is_flow=is_flow)
-    assert found == expected
-    np.testing.assert_allclose(found_period, period, rtol=1e-4)
+    found, found_period = regimes(recording_of(window.T), np.array([False]), np.array([True]), is_flow=is_flow)
+    assert found[0] == expected
+    np.testing.assert_allclose(found_period, [period], rtol=1e-4)
 
 
 def test_a_noisy_point_is_never_called_a_fixed_point() -> None:

@@ -34,19 +34,17 @@ MUTATIONS = (
     Mutation(
         "slope behind J instead of before it (D J v for J D v)",
         "kernels/step.py",
-        "    recurrent_input(couplings, columns.gain_out, work.F, work.H)\n    h, drive",
         """\
-    for b in range(n, Z.shape[0]):
-        work.F[b] = Z[b]
-    recurrent_input(couplings, columns.gain_out, work.F, work.H)
-    for b in range(n, Z.shape[0]):
-        for lane in range(LANES):
-            c = (b - n) * LANES + lane
-            if c < columns.owner.size:
-                o = columns.owner[c]
-                for i in range(Z.shape[1]):
-                    work.H[b, i, lane] *= work.S[o // LANES, i, o % LANES]
-    h, drive""",
+        _move_tangents(method, stage, columns, gain, Z, work, b, start, count)
+        emit_tangents(columns, work.Y if method == RK4 else Z, work.S, G, b, start, count)
+""",
+        """\
+        X = work.Y if method == RK4 else Z
+        emit_tangents(columns, work.H, work.S, work.H, b, start, count)
+        _move_tangents(method, stage, columns, gain, Z, work, b, start, count)
+        for i in range(start, start + count, LANES):
+            store(G, i, load(X, i))
+""",
     ),
     Mutation(
         "sign of theta flipped",
@@ -54,18 +52,26 @@ MUTATIONS = (
         'offset=-tile.column("theta_bar")',
         'offset=tile.column("theta_bar")',
     ),
-    Mutation("g applied twice in the tangent", "kernels/transfer.py", "s[i] *= g[i]", "s[i] *= g[i] * g[i]"),
+    Mutation(
+        "g applied twice in the tangent",
+        "kernels/step.py",
+        "store(work.S, i, load(work.S, i) * gain)",
+        "store(work.S, i, load(work.S, i) * gain * gain)",
+    ),
     Mutation("g applied twice in the map", "models/snt.py", "gain_out=one,", 'gain_out=tile.column("g"),'),
     Mutation(
         "Jacobian one step off",
         "kernels/step.py",
         """\
-        emit_with_slope(code, columns.gain_in, Z[:n], work.F[:n], work.S)
-        _carry_tangents(columns, Z, work.S, work.F)
+        _move_states(method, stage, columns, gain, Z, work, G, b, start, count)
+        _emit_states(code, columns, work, flat_G, b, start, count)
 """,
         """\
-        _carry_tangents(columns, Z, work.S, work.F)
-        emit_with_slope(code, columns.gain_in, Z[:n], work.F[:n], work.S)
+        for i in range(start, start + count, LANES):
+            store(G, i, load(Z, i) * _of_block(columns.gain_in, b))
+        _emit_states(code, columns, work, flat_G, b, start, count)
+        _move_states(method, stage, columns, gain, Z, work, G, b, start, count)
+        transfer(code, flat_G, start, count)
 """,
     ),
     Mutation(
@@ -77,22 +83,19 @@ MUTATIONS = (
     Mutation(
         "noise not shared by the columns",
         "kernels/step.py",
-        "z[start + m] += noise[start + m] * xi[m]",
-        "z[start + m] += noise[start + m] * xi[(m + 8 * b + 8 * (m % 8)) % xi.size]",
+        "load(work.xi, i - above) * noise",
+        "load(work.xi, (i - above + 3) % (work.xi.size - LANES)) * noise",
     ),
     Mutation(
         "RK4 tangent with the slopes of its first stage",
         "kernels/step.py",
-        "            _currents(code, couplings, columns, work.Y, work)\n        share",
+        "        _emit_states(code, columns, work, flat_G, b, start, count)\n    else:",
         """\
-            kept = work.S.copy()
-            _currents(code, couplings, columns, work.Y, work)
-            work.S[:] = kept
-            if Z.shape[0] > columns.drive.shape[0]:
-                _carry_tangents(columns, work.Y, work.S, work.F)
-                recurrent_input(couplings, columns.gain_out, work.F, work.H)
-                work.H[: columns.drive.shape[0]] += columns.drive
-        share""",
+        if method == RK4 and stage < 3:
+            transfer(code, flat_G, start, count)
+        else:
+            _emit_states(code, columns, work, flat_G, b, start, count)
+    else:""",
     ),
 )
 

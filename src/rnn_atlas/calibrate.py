@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rnn_atlas.kernels.product import LANES, ROWS, pack, padded
+from rnn_atlas.kernels.lanes import LANES
+from rnn_atlas.kernels.product import ROWS, pack, padded
 from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.sparse import NO_ROWS
-from rnn_atlas.kernels.step import AFFINE, Columns, Couplings, workspace
+from rnn_atlas.kernels.step import AFFINE, Columns, Couplings, lanes, pack_structure, rk4_scheme, to_blocks, workspace
 from rnn_atlas.kernels.tangent import orthonormalize
 from rnn_atlas.kernels.transfer import TANH
 
@@ -47,10 +48,12 @@ class Machine:
         """Flops per second of Gram-Schmidt."""
         if "gram" not in self._rates:
             A = np.random.Generator(np.random.Philox(0)).standard_normal((13, 200, LANES))
-            orthonormalize(A.copy(), 104, np.zeros(104))
+            A = np.ascontiguousarray(A[:, : 200 // ROWS * ROWS])
+            room = np.empty((1, A.shape[1] // ROWS, LANES, ROWS)), np.empty((13, LANES, LANES))
+            orthonormalize(A.copy(), 0, 104, np.zeros(104), *room)
             start = time.perf_counter()
-            orthonormalize(A, 104, np.zeros(104))
-            self._rates["gram"] = 2.0 * 200 * 104**2 / (time.perf_counter() - start)
+            orthonormalize(A, 0, 104, np.zeros(104), *room)
+            self._rates["gram"] = 2.0 * A.shape[1] * 104**2 / (time.perf_counter() - start)
         return self._rates["gram"]
 
     def tile_overhead(self) -> float:
@@ -61,16 +64,16 @@ class Machine:
 def _time_step(N: int, columns: int) -> float:
     """Median seconds per column and step of three short runs."""
     random = np.random.Generator(np.random.Philox(N))
-    height = padded(N, ROWS)
-    Z = random.standard_normal((columns // LANES, height, LANES))
-    none = np.zeros((0, height, LANES))
+    height, one = padded(N, ROWS), np.ones(columns)
+    Z = to_blocks(random.standard_normal((N, columns)), height)
+    none = np.zeros(0, np.int64)
     setting = Columns(
-        np.full(Z.shape, 2.0), none, np.zeros_like(Z), np.ones_like(Z), np.zeros_like(Z), none,
-        np.zeros(0, np.int64), np.zeros(2, np.uint64), 1.0,
+        lanes(2 * one), lanes(one), lanes(0 * one), lanes(one), np.zeros((0, LANES)), np.zeros_like(Z), none, none,
+        rk4_scheme(1.0), np.zeros(2, np.uint64),
     )  # fmt: skip
-    panels, none_left = pack(random.standard_normal((N, N)) / np.sqrt(N)), np.zeros((0, N))
-    couplings = Couplings(panels, NO_ROWS, none_left, none_left)
-    work = workspace(Z, Z.shape[0], AFFINE)
+    structure = pack_structure(np.zeros((N, 0)), np.zeros((0, N)))
+    couplings = Couplings(N, pack(random.standard_normal((N, N)) / np.sqrt(N)), NO_ROWS, *structure)
+    work = workspace(Z, couplings, Z.shape[0], AFFINE)
     steps = 1
     times: list[float] = []
     advance(AFFINE, TANH, couplings, setting, Z, work, 0, 1)

@@ -9,6 +9,12 @@ from typing import Any
 
 from numba import njit
 
-compiled: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(
-    cache=True, nogil=True, error_model="numpy", fastmath={"contract"}
-)
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+
+compiled: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(**_OPTIONS)
+
+uncounted: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(**(_OPTIONS | {"_nrt": False}))
+"""For what runs at every step. It neither makes nor returns arrays: counting references would take as long as its work."""
+
+inlined: Callable[[Callable[..., Any]], Callable[..., Any]] = njit(**_OPTIONS, inline="always")
+"""For parts of `uncounted` functions."""

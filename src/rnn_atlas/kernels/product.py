@@ -1,8 +1,8 @@
 """The recurrent input of many columns at once: J packed into row panels, times blocks of eight columns.
 
-States, tangents and currents live in blocks `X[block, neuron, lane]` of `LANES` columns. A column's numbers are a plain
-chain of fused multiply-adds over the presynaptic neurons, in order, whatever stands beside it: the same bits in any
-tile, on any worker, and on any machine that has a fused multiply-add.
+States, tangents and currents live in blocks `X[block, neuron, lane]` of `LANES` columns, one vector of the processor per
+neuron. A column's numbers are a plain chain of fused multiply-adds over the presynaptic neurons, in order, whatever stands
+beside it: the same bits in any tile, on any worker, and on any machine that has a fused multiply-add.
 """
 
 import numpy as np
@@ -10,14 +10,25 @@ from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from rnn_atlas.kernels.compiled import compiled
+from rnn_atlas.kernels.compiled import compiled, inlined
+from rnn_atlas.kernels.lanes import LANES, aligned_zeros
 
-LANES = 8
+Floats = NDArray[np.float64]
+
 # Rows of J per panel and column blocks per pass: as many accumulators as the registers hold without spilling (32 of
 # eight doubles with AVX-512, 16 of four with AVX2). They change the speed, not the numbers.
 _WIDE = binding.get_host_cpu_features().get("avx512f", False)
-ROWS, BLOCKS = (8, 2) if _WIDE else (6, 1)
+ROWS, BLOCKS = (10, 2) if _WIDE else (6, 1)
+PANELS = 24
+"""Panels whose present slice stays in the second-level cache while all columns pass by."""
+_WHOLE, _SLICE = 256, 192
+"""Presynaptic neurons of a slice: their activities in a pass of columns stay in the first-level cache."""
+_AHEAD = 32
+"""Presynaptic neurons by which the couplings are fetched ahead of their use."""
+_I64 = ir.IntType(64)
+_VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 
 
 def padded(count: int, multiple: int) -> int:
@@ -25,92 +36,131 @@ def padded(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
 
 
-def _panel_product(n_rows: int, n_blocks: int):
-    """An intrinsic: H[row:row+n_rows, :] = panel^T @ F for `n_blocks` neighbouring column blocks, accumulators in registers."""
+def _start(context, builder, kind, value, *index):
+    """Pointer to value[index, 0, ...] of a contiguous array; index are i64 values for its first dimensions."""
+    array = context.make_array(kind)(context, builder, value)
+    place = ir.Constant(_I64, 0)
+    for dim in range(kind.ndim):
+        size = builder.extract_value(array.shape, dim)
+        place = builder.add(builder.mul(place, size), index[dim] if dim < len(index) else ir.Constant(_I64, 0))
+    return builder.gep(array.data, [place])
+
+
+def _vector_at(builder, pointer, place):
+    """Address of the vector that starts `place` (i64) numbers behind a pointer."""
+    return builder.bitcast(builder.gep(pointer, [place]), _VECTOR.as_pointer())
+
+
+def _splat(builder, number):
+    """A vector of eight times the same number."""
+    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    first = builder.insert_element(undefined, number, ir.Constant(_I64, 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+
+
+def _fma(builder, a, b, c):
+    """A b + c, rounded once."""
+    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f64"), [a, b, c])
+
+
+def _fetch(builder, pointer):
+    """Asks for the cache line at a pointer; harmless beyond the end of an array."""
+    byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
+    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(fetch, [builder.bitcast(pointer, byte), *(ir.Constant(i32, k) for k in (0, 3, 1))])
+
+
+def panel_product(n_rows: int, n_blocks: int):
+    """An intrinsic: H[block.., row:row+n_rows] = panels[s, p]^T @ F[block.., first:first+count] for `n_blocks` blocks.
+
+    panels (slices, panels, at least count, n_rows). `keep` != 0 adds to what stands in H. Accumulators stay in registers.
+    """
 
     @intrinsic
-    def panel_product(typingctx, panel, F, H, block, row, n_inputs):
-        signature = types.void(panel, F, H, block, row, n_inputs)
+    def product(typingctx, panels, s, p, F, H, block, row, first, count, keep):
+        signature = types.void(panels, s, p, F, H, block, row, first, count, keep)
 
         def codegen(context, builder, signature, arguments):
-            panel_t, F_t, H_t = signature.args[:3]
-            panel_v, F_v, H_v, block_v, row_v, n_v = arguments
-            double, i64 = ir.DoubleType(), ir.IntType(64)
-            vector = ir.VectorType(double, LANES)
-            fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{LANES}f64")
-
-            def pointer(array_t, value):
-                array = context.make_array(array_t)(context, builder, value)
-                return array.data, array
-
-            panel_p, _ = pointer(panel_t, panel_v)
-            F_p, F_array = pointer(F_t, F_v)
-            H_p, _ = pointer(H_t, H_v)
-            stride = builder.mul(builder.extract_value(F_array.shape, 1), ir.Constant(i64, LANES))
-
-            def offset(column_block, neuron):
-                start = builder.mul(builder.add(block_v, ir.Constant(i64, column_block)), stride)
-                return builder.add(start, builder.mul(neuron, ir.Constant(i64, LANES)))
-
-            accumulators = [
-                [cgutils.alloca_once_value(builder, ir.Constant(vector, [0.0] * LANES)) for _ in range(n_rows)]
-                for _ in range(n_blocks)
+            panel_t, _, _, F_t, H_t = signature.args[:5]
+            panel_v, s_v, p_v, F_v, H_v, block_v, row_v, first_v, count_v, keep_v = arguments
+            weights = _start(context, builder, panel_t, panel_v, s_v, p_v)
+            lanes = ir.Constant(_I64, LANES)
+            blocks = [builder.add(block_v, ir.Constant(_I64, b)) for b in range(n_blocks)]
+            columns = [_start(context, builder, F_t, F_v, b, first_v) for b in blocks]
+            results = [_start(context, builder, H_t, H_v, b, row_v) for b in blocks]
+            places = [
+                (b, r, _vector_at(builder, results[b], ir.Constant(_I64, r * LANES)))
+                for b in range(n_blocks)
+                for r in range(n_rows)
             ]
-            for slots in accumulators:
-                for slot in slots:
-                    builder.store(ir.Constant(vector, [0.0] * LANES), slot)
-            with cgutils.for_range(builder, n_v, intp=i64) as loop:
-                columns = []
-                for b in range(n_blocks):
-                    address = builder.bitcast(builder.gep(F_p, [offset(b, loop.index)]), vector.as_pointer())
-                    columns.append(builder.load(address, align=8))
-                first = builder.mul(loop.index, ir.Constant(i64, n_rows))
+            sums = {(b, r): cgutils.alloca_once(builder, _VECTOR) for b, r, _ in places}
+            with builder.if_else(builder.icmp_signed("!=", keep_v, ir.Constant(keep_v.type, 0))) as (then, otherwise):
+                with then:
+                    for b, r, place in places:
+                        builder.store(builder.load(place, align=8), sums[b, r])
+                with otherwise:
+                    for b, r, _ in places:
+                        builder.store(ir.Constant(_VECTOR, [0.0] * LANES), sums[b, r])
+            with cgutils.for_range(builder, count_v, intp=_I64) as loop:
+                offset = builder.mul(loop.index, lanes)
+                inputs = [builder.load(_vector_at(builder, column, offset), align=8) for column in columns]
+                at = builder.mul(loop.index, ir.Constant(_I64, n_rows))
+                _fetch(builder, builder.gep(weights, [builder.add(at, ir.Constant(_I64, _AHEAD * n_rows))]))
                 for r in range(n_rows):
-                    weight = builder.load(builder.gep(panel_p, [builder.add(first, ir.Constant(i64, r))]))
-                    splat = builder.insert_element(ir.Constant(vector, ir.Undefined), weight, ir.Constant(i64, 0))
-                    mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-                    splat = builder.shuffle_vector(splat, ir.Constant(vector, ir.Undefined), mask)
+                    weight = _splat(builder, builder.load(builder.gep(weights, [builder.add(at, ir.Constant(_I64, r))])))
                     for b in range(n_blocks):
-                        slot = accumulators[b][r]
-                        builder.store(builder.call(fma, [splat, columns[b], builder.load(slot)]), slot)
-            for b in range(n_blocks):
-                for r in range(n_rows):
-                    row_r = builder.add(row_v, ir.Constant(i64, r))
-                    address = builder.bitcast(builder.gep(H_p, [offset(b, row_r)]), vector.as_pointer())
-                    builder.store(builder.load(accumulators[b][r]), address, align=8)
+                        builder.store(_fma(builder, weight, inputs[b], builder.load(sums[b, r])), sums[b, r])
+            for b, r, place in places:
+                builder.store(builder.load(sums[b, r]), place, align=8)
             return context.get_dummy_value()
 
         return signature, codegen
 
-    return panel_product
+    return product
 
 
-_one_block = _panel_product(ROWS, 1)
-_many_blocks = _panel_product(ROWS, BLOCKS)
-inner_products = _panel_product(LANES, 1)
+one_block = panel_product(ROWS, 1)
+many_blocks = panel_product(ROWS, BLOCKS)
 
 
-@compiled
-def pack(J):
-    """Row panels of J: (N, N) -> (panels, N, ROWS), the last panel filled up with zero rows."""
+def pack(J: Floats) -> Floats:
+    """Row panels of J, slice by slice: (N, N) -> (slices, panels, N / slices, ROWS), filled up with zeros."""
     N = J.shape[0]
-    panels = np.zeros(((N + ROWS - 1) // ROWS, N, ROWS))
-    for i in range(N):
-        for j in range(N):
-            panels[i // ROWS, j, i % ROWS] = J[i, j]
+    slices = 1 if N <= _WHOLE else -(-N // _SLICE)
+    panels = aligned_zeros(slices, -(-N // ROWS), -(-N // slices), ROWS)
+    _pack(J, panels)
     return panels
 
 
 @compiled
-def multiply(panels, F, H):
+def _pack(J, panels):
+    depth = panels.shape[2]
+    for i in range(J.shape[0]):
+        for j in range(J.shape[1]):
+            panels[j // depth, i // ROWS, j % depth, i % ROWS] = J[i, j]
+
+
+@inlined
+def multiply_panels(panels, s, first, last, block, end, N, F, H):
+    """Slice s of panels first to last times the column blocks from `block` to `end`, added to H; the first replaces it."""
+    start = s * panels.shape[2]
+    count = min(panels.shape[2], N - start)
+    if end - block == BLOCKS:
+        for p in range(first, last):
+            many_blocks(panels, s, p, F, H, block, p * ROWS, start, count, s)
+    else:
+        for b in range(block, end):
+            for p in range(first, last):
+                one_block(panels, s, p, F, H, b, p * ROWS, start, count, s)
+
+
+@compiled
+def multiply(panels, N, F, H):
     """H[b] = J @ F[b] for every column block b. F, H (blocks, padded N, LANES); rows of F beyond N are not read."""
-    n_blocks = F.shape[0]
-    N = panels.shape[1]
-    for p in range(panels.shape[0]):
-        block = 0
-        while block + BLOCKS <= n_blocks:
-            _many_blocks(panels[p], F, H, block, p * ROWS, N)
-            block += BLOCKS
-        while block < n_blocks:
-            _one_block(panels[p], F, H, block, p * ROWS, N)
-            block += 1
+    for s in range(panels.shape[0]):
+        for first in range(0, panels.shape[1], PANELS):
+            last = min(first + PANELS, panels.shape[1])
+            for block in range(0, F.shape[0], BLOCKS):
+                multiply_panels(panels, s, first, last, block, min(block + BLOCKS, F.shape[0]), N, F, H)

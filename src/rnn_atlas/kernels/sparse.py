@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from rnn_atlas.kernels.compiled import compiled
-from rnn_atlas.kernels.product import LANES
+from rnn_atlas.kernels.lanes import LANES
 
 BLOCKS = 2
 """Column blocks per pass over the rows: chains that do not wait for one another. Changes the speed, not the numbers."""

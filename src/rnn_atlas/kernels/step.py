@@ -1,12 +1,16 @@
 """One time step of many columns: states, and behind them their tangent vectors, through one recurrent product.
 
 Columns stand in blocks `Z[block, neuron, lane]`; the first ones, as many as `columns.drive` has, hold states, the others
-tangents. `owner[c]` is the state column that tangent column c belongs to. Two kinds of step:
+tangents. Beside Z stands what the columns emit, F = f(gain Z) of a state and F = S Z of a tangent, S = d/dZ f(gain Z) of
+its state. Two kinds of step:
 
     AFFINE   x <- leak x + weight (h(x) + drive) + noise xi     the SNT map, and Euler and exponential Euler of the flow
     RK4      x' = -x + h(x) + drive by the classical fourth-order Runge-Kutta method
 
 with h(x) = gain_out chi f(gain_in x) + M (N^T f(gain_in x)) / N. A tangent takes the exact derivative of its state's step.
+
+A few neurons of a few columns go through product, update and transfer function together, while they are in the cache.
+Since the product of the others still needs the present F, the next one is written beside it.
 """
 
 from typing import NamedTuple
@@ -14,23 +18,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_atlas.kernels.compiled import compiled
-from rnn_atlas.kernels.product import LANES, multiply, padded
+from rnn_atlas.kernels.compiled import compiled, inlined, uncounted
+from rnn_atlas.kernels.lanes import LANES, aligned_zeros, everywhere, load, number, store, without_dust
+from rnn_atlas.kernels.product import BLOCKS, PANELS, ROWS, Floats, multiply_panels, padded, panel_product
 from rnn_atlas.kernels.random import fill_normals
 from rnn_atlas.kernels.sparse import Rows, multiply_rows
-from rnn_atlas.kernels.transfer import emit, emit_with_slope
+from rnn_atlas.kernels.transfer import transfer, transfer_and_slope
 
 AFFINE, RK4 = 0, 1
-
-Floats = NDArray[np.float64]
+TOGETHER = 2
+"""Vectors of a structure per pass over the neurons."""
+ALIGNED = -1
+"""The owner lane of tangents that stand below their states, lane by lane."""
 
 
 class Couplings(NamedTuple):
-    """A network as the kernel sees it: structure (rank, N), and a random part in at most one of its two forms.
+    """A network of N neurons as the kernel sees it: a random part in at most one of its two forms, and a structure.
 
-    `panels` (n, N, ROWS) of a dense one (n = 0: not dense), `rows` of a sparse one (NO_ROWS: not sparse).
+    `panels` of a dense one (see `product.pack`; no slices: not dense), `rows` of a sparse one (NO_ROWS: not sparse), `left`
+    (1, panels, rank, ROWS) and `right` (1, pairs of vectors, N, TOGETHER) of the structure.
     """
 
+    N: int
     panels: Floats
     rows: Rows
     left: Floats
@@ -38,25 +47,32 @@ class Couplings(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """What each column is run with, spread out to the shape of Z so that every elementwise loop is flat and vectorizes.
+    """What each column is run with.
 
-    `gain_in`, `drive`, `noise` (state blocks, padded N, LANES); `gain_out`, `leak`, `weight` of all blocks (size 0 where
-    the method does not use them); `owner` (tangent columns,); `key` (2,) of the noise stream, common to all columns.
+    Of a column (blocks, LANES): `gain_in` and `noise` of the states (noise without blocks: none), `gain_out`, `leak`,
+    `weight` of all. `drive` (state blocks, padded N, LANES). `owner_block`, `owner_lane` (tangent blocks,): whose state the
+    tangents of a block belong to. `scheme` (4 x 4, LANES): of RK4, see `rk4_scheme`. `key` (2,) of the noise, common to all.
     """
 
     gain_in: Floats
     gain_out: Floats
     leak: Floats
     weight: Floats
-    drive: Floats
     noise: Floats
-    owner: NDArray[np.int64]
+    drive: Floats
+    owner_block: NDArray[np.int64]
+    owner_lane: NDArray[np.int64]
+    scheme: Floats
     key: NDArray[np.uint64]
-    dt: float
 
 
 class Work(NamedTuple):
-    """Buffers of the size of Z (F, H, Y, K), of the state blocks (S), and the noise of one step (xi)."""
+    """Buffers. F (2, *Z.shape): what is emitted now and what next, in turns. Of the size of Z: currents (H), and for RK4 a
+    stage's state (Y) and the sum of slopes (K).
+
+    S: slopes of the states, if there are tangents. xi (1, padded N, LANES): noise of a step. overlap (blocks, padded rank,
+    LANES) of a structure. The last two are F (2, all) and S flat.
+    """
 
     F: Floats
     H: Floats
@@ -64,21 +80,50 @@ class Work(NamedTuple):
     K: Floats
     S: Floats
     xi: Floats
+    overlap: Floats
+    flat_F: Floats
+    flat_S: Floats
 
 
-def workspace(Z: Floats, n_state_blocks: int, method: int) -> Work:
-    """Buffers for `step` on columns Z (blocks, padded N, LANES)."""
-    full = Z.shape if method == RK4 else (0, 0, LANES)
-    slopes = (n_state_blocks if Z.shape[0] > n_state_blocks else 0, *Z.shape[1:])
-    return Work(np.zeros_like(Z), np.zeros_like(Z), np.zeros(full), np.zeros(full), np.zeros(slopes), np.zeros(Z.shape[1:]))
+def workspace(Z: Floats, couplings: Couplings, n_state_blocks: int, method: int) -> Work:
+    """Buffers for columns Z (blocks, padded N, LANES)."""
+    blocks, height, _ = Z.shape
+    of_stage = Z.shape if method == RK4 else (0, 0, LANES)
+    slopes = (n_state_blocks if blocks > n_state_blocks else 0, height, LANES)
+    F, H, Y, K, S, xi = (
+        aligned_zeros(*shape) for shape in ((2, *Z.shape), Z.shape, of_stage, of_stage, slopes, (1, height, LANES))
+    )
+    overlap = np.zeros((blocks, TOGETHER * couplings.right.shape[1], LANES))
+    return Work(F, H, Y, K, S, xi, overlap, F.reshape(2, -1), S.reshape(-1))
+
+
+def rk4_scheme(dt: float) -> Floats:
+    """Per stage of the classical method: the sum of slopes kept, the slope's share in it, how far the stage's slope leads
+    to the next stage, and how far the sum leads at the end. (4 x 4, LANES).
+    """
+    table = [[0.0, 1.0, 1.0, 1.0], [1.0, 2.0, 2.0, 1.0], [dt / 2, dt / 2, dt, 0.0], [0.0, 0.0, 0.0, dt / 6]]
+    return np.repeat(np.array(table).reshape(-1, 1), LANES, axis=1)
+
+
+def pack_structure(left: Floats, right: Floats) -> tuple[Floats, Floats]:
+    """Left (N, rank) and right (rank, N) vectors of a structure as `Couplings` has them."""
+    N, rank = left.shape
+    panels = aligned_zeros(1, padded(N, ROWS) // ROWS, rank, ROWS)
+    pairs = aligned_zeros(1, padded(rank, TOGETHER) // TOGETHER, N, TOGETHER)
+    for i in range(N):
+        panels[0, i // ROWS, :, i % ROWS] = left[i]
+    for r in range(rank):
+        pairs[0, r // TOGETHER, :, r % TOGETHER] = right[r]
+    return panels, pairs
 
 
 def to_blocks(values: Floats, height: int) -> Floats:
     """(N, columns) -> (blocks, height, LANES), filled up with zeros."""
     N, count = values.shape
-    flat = np.zeros((height, padded(count, LANES)))
-    flat[:N, :count] = values
-    return np.ascontiguousarray(flat.reshape(height, -1, LANES).transpose(1, 0, 2))
+    blocks = aligned_zeros(padded(count, LANES) // LANES, height, LANES)
+    for c in range(count):
+        blocks[c // LANES, :N, c % LANES] = values[:, c]
+    return blocks
 
 
 def from_blocks(blocks: Floats, N: int, count: int) -> Floats:
@@ -87,112 +132,197 @@ def from_blocks(blocks: Floats, N: int, count: int) -> Floats:
     return np.array(blocks.transpose(1, 0, 2).reshape(height, -1)[:N, :count], order="C")
 
 
-@compiled
-def _add_structure(left, right, F, H):
-    for b in range(F.shape[0]):
-        for r in range(left.shape[0]):
-            overlap = np.zeros(LANES)
-            for j in range(left.shape[1]):
-                for lane in range(LANES):
-                    overlap[lane] += right[r, j] * F[b, j, lane]
-            for i in range(left.shape[1]):
-                for lane in range(LANES):
-                    H[b, i, lane] += left[r, i] * overlap[lane]
+def joined(first: Floats, second: Floats) -> Floats:
+    """Column blocks behind one another."""
+    blocks = aligned_zeros(first.shape[0] + second.shape[0], *first.shape[1:])
+    blocks[: first.shape[0]], blocks[first.shape[0] :] = first, second
+    return blocks
 
 
-@compiled
-def recurrent_input(couplings, gain_out, F, H):
-    """H = gain_out chi F + M (N^T F) / N for all columns; the sums run over the neurons in order."""
-    if couplings.panels.shape[0] > 0:
-        multiply(couplings.panels, F, H)
-    elif couplings.rows.starts.size > 0:
-        multiply_rows(couplings.rows, F, H)
-    else:
-        H[:] = 0.0
-    if gain_out.size > 0:
-        h, gain = H.reshape(H.size), gain_out.reshape(gain_out.size)
-        for m in range(h.size):
-            h[m] *= gain[m]
-    if couplings.left.shape[0] > 0:
-        _add_structure(couplings.left, couplings.right, F, H)
+def lanes(values: Floats) -> Floats:
+    """One number per column, (columns,), as (blocks, LANES), filled up with zeros."""
+    blocks = np.zeros((padded(values.size, LANES) // LANES, LANES))
+    blocks.reshape(-1)[: values.size] = values
+    return blocks
 
 
-@compiled
-def _carry_tangents(columns, Z, S, F):
-    """F[tangent] = slope of its state x tangent. Lanes behind the last tangent hold zeros and take any owner."""
-    first = columns.drive.shape[0]
-    block, place = np.empty(LANES, np.int64), np.empty(LANES, np.int64)
-    for b in range(first, Z.shape[0]):
-        for lane in range(LANES):
-            column = min((b - first) * LANES + lane, columns.owner.size - 1)
-            block[lane], place[lane] = columns.owner[column] // LANES, columns.owner[column] % LANES
-        for i in range(Z.shape[1]):
-            for lane in range(LANES):
-                F[b, i, lane] = S[block[lane], i, place[lane]] * Z[b, i, lane]
+_overlaps = panel_product(TOGETHER, 1)
+_structure = panel_product(ROWS, 1)
 
 
-@compiled
-def _currents(code, couplings, columns, Z, work):
-    """work.F = emitted activity, work.H = recurrent input plus drive, of the states; their derivatives, of the tangents."""
-    n = columns.drive.shape[0]
-    if Z.shape[0] > n:
-        emit_with_slope(code, columns.gain_in, Z[:n], work.F[:n], work.S)
-        _carry_tangents(columns, Z, work.S, work.F)
-    else:
-        emit(code, columns.gain_in, Z, work.F)
-    recurrent_input(couplings, columns.gain_out, work.F, work.H)
-    h, drive = work.H.reshape(work.H.size), columns.drive.reshape(columns.drive.size)
-    for m in range(drive.size):
-        h[m] += drive[m]
+# ---- update and emission of some rows of one block -------------------------------------------------------------------
+# NOTE: offsets count numbers from the start of an array (blocks, padded N, LANES); `start` is that of the first row.
 
 
-@compiled
-def _affine(columns, step, Z, work):
-    z, h = Z.reshape(Z.size), work.H.reshape(Z.size)
-    leak, weight = columns.leak.reshape(Z.size), columns.weight.reshape(Z.size)
-    for m in range(z.size):
-        z[m] = leak[m] * z[m] + weight[m] * h[m]
-    if columns.noise.size > 0:
-        fill_normals(columns.key, step, work.xi)
-        noise = columns.noise.reshape(columns.noise.size)
-        xi = work.xi.reshape(work.xi.size)
-        for b in range(columns.noise.shape[0]):
-            start = b * xi.size
-            for m in range(xi.size):
-                z[start + m] += noise[start + m] * xi[m]
+@inlined
+def _of_block(values, b):
+    return load(values, b * LANES)
 
 
-@compiled
-def _rk4(code, couplings, columns, Z, work):
-    """The rest of an RK4 step whose first stage's input already stands in work.H; work.K collects the stages."""
-    dt = columns.dt
-    z, h = Z.reshape(Z.size), work.H.reshape(Z.size)
-    y, k = work.Y.reshape(Z.size), work.K.reshape(Z.size)
-    k[:] = 0.0
-    y[:] = z
-    for stage in range(4):
-        if stage > 0:
-            _currents(code, couplings, columns, work.Y, work)
-        share = 1.0 if stage in (0, 3) else 2.0
-        ahead = 0.5 * dt if stage < 2 else dt
-        for m in range(z.size):
-            slope = h[m] - y[m]
-            k[m] += share * slope
-            y[m] = z[m] + ahead * slope
-    for m in range(z.size):
-        z[m] += (dt / 6.0) * k[m]
-
-
-@compiled
-def prepare(code, couplings, columns, Z, work):
-    """First half of a step: work.F and work.H at the present state, where a recorder may look at them."""
-    _currents(code, couplings, columns, Z, work)
-
-
-@compiled
-def complete(method, code, couplings, columns, step, Z, work):
-    """Second half of a step: Z moves on. `step` counts from the start of the noise."""
+@inlined
+def _move_states(method, stage, columns, gain, Z, work, G, b, start, count):
+    """States of block b by the product in work.H, to which gain and drive come; G = what f is to be taken of."""
+    H, drive, gain_in = work.H, columns.drive, _of_block(columns.gain_in, b)
     if method == RK4:
-        _rk4(code, couplings, columns, Z, work)
+        kept, share = _of_block(columns.scheme, stage), _of_block(columns.scheme, 4 + stage)
+        ahead, final = _of_block(columns.scheme, 8 + stage), _of_block(columns.scheme, 12 + stage)
+        for i in range(start, start + count, LANES):
+            h = load(H, i) * gain + load(drive, i)
+            slope = h - load(work.Y, i)
+            k = slope * share + load(work.K, i) * kept
+            z = without_dust(k * final + load(Z, i))
+            y = without_dust(slope * ahead + z)
+            store(H, i, h)
+            store(work.K, i, k)
+            store(Z, i, z)
+            store(work.Y, i, y)
+            store(G, i, y * gain_in)
+        return
+    leak, weight = _of_block(columns.leak, b), _of_block(columns.weight, b)
+    if columns.noise.shape[0] > 0:
+        noise, above = _of_block(columns.noise, b), b * Z.shape[1] * LANES
+        for i in range(start, start + count, LANES):
+            h = load(H, i) * gain + load(drive, i)
+            z = load(work.xi, i - above) * noise + (h * weight + load(Z, i) * leak)
+            store(H, i, h)
+            store(Z, i, z)
+            store(G, i, z * gain_in)
     else:
-        _affine(columns, step, Z, work)
+        for i in range(start, start + count, LANES):
+            h = load(H, i) * gain + load(drive, i)
+            z = without_dust(h * weight + load(Z, i) * leak)
+            store(H, i, h)
+            store(Z, i, z)
+            store(G, i, z * gain_in)
+
+
+@inlined
+def _move_tangents(method, stage, columns, gain, Z, work, b, start, count):
+    H = work.H
+    if method == RK4:
+        kept, share = _of_block(columns.scheme, stage), _of_block(columns.scheme, 4 + stage)
+        ahead, final = _of_block(columns.scheme, 8 + stage), _of_block(columns.scheme, 12 + stage)
+        for i in range(start, start + count, LANES):
+            slope = load(H, i) * gain - load(work.Y, i)
+            k = slope * share + load(work.K, i) * kept
+            z = k * final + load(Z, i)
+            store(work.K, i, k)
+            store(Z, i, z)
+            store(work.Y, i, slope * ahead + z)
+    else:
+        leak, weight = _of_block(columns.leak, b), _of_block(columns.weight, b)
+        for i in range(start, start + count, LANES):
+            store(Z, i, load(H, i) * gain * weight + load(Z, i) * leak)
+
+
+@inlined
+def _emit_states(code, columns, work, flat_G, b, start, count):
+    """G = f(G), and slopes times gain in work.S, of block b."""
+    if work.S.shape[0] == 0:
+        transfer(code, flat_G, start, count)
+    else:
+        transfer_and_slope(code, flat_G, work.flat_S, start, count)
+        gain = _of_block(columns.gain_in, b)
+        for i in range(start, start + count, LANES):
+            store(work.S, i, load(work.S, i) * gain)
+
+
+@inlined
+def emit_tangents(columns, X, S, F, b, start, count):
+    """F = slopes times X of tangent block b, whose states' slopes S of these rows are there: states come first."""
+    n = columns.drive.shape[0]
+    owner, lane = columns.owner_block[b - n], columns.owner_lane[b - n]
+    above = (b - owner) * X.shape[1] * LANES
+    if lane == ALIGNED:
+        for i in range(start, start + count, LANES):
+            store(F, i, load(S, i - above) * load(X, i))
+    else:
+        for i in range(start, start + count, LANES):
+            store(F, i, everywhere(number(S, i - above + lane)) * load(X, i))
+
+
+@inlined
+def _finish(method, stage, code, couplings, columns, Z, work, G, flat_G, b, first, last):
+    """What follows the product of block b, panels first to last."""
+    start, count = (b * Z.shape[1] + first * ROWS) * LANES, (last - first) * ROWS * LANES
+    gain = _of_block(columns.gain_out, b)
+    if couplings.left.shape[2] > 0:  # the gain multiplies the random part alone
+        for i in range(start, start + count, LANES):
+            store(work.H, i, load(work.H, i) * gain)
+        for p in range(first, last):
+            _structure(couplings.left, 0, p, work.overlap, work.H, b, p * ROWS, 0, couplings.left.shape[2], 1)
+        gain = everywhere(1.0)
+    if b < columns.drive.shape[0]:
+        _move_states(method, stage, columns, gain, Z, work, G, b, start, count)
+        _emit_states(code, columns, work, flat_G, b, start, count)
+    else:
+        _move_tangents(method, stage, columns, gain, Z, work, b, start, count)
+        emit_tangents(columns, work.Y if method == RK4 else Z, work.S, G, b, start, count)
+
+
+@uncounted
+def one_pass(method, stage, code, couplings, columns, Z, work, now):
+    """A step of AFFINE, a stage of RK4, from what work.F[now] emits. Returns where it is emitted next.
+
+    work.H holds recurrent input plus drive of the states at the old emission.
+    """
+    F, G, flat_G = work.F[now], work.F[1 - now], work.flat_F[1 - now]
+    n_blocks, n_panels, n_slices = Z.shape[0], Z.shape[1] // ROWS, couplings.panels.shape[0]
+    for b in range(n_blocks if couplings.right.shape[1] > 0 else 0):
+        for r in range(couplings.right.shape[1]):
+            _overlaps(couplings.right, 0, r, F, work.overlap, b, r * TOGETHER, 0, couplings.N, 0)
+    if couplings.rows.starts.size > 0:
+        multiply_rows(couplings.rows, F, work.H)
+    elif n_slices == 0:
+        work.H[:] = 0.0
+    for s in range(max(n_slices, 1)):
+        for first in range(0, n_panels, PANELS):
+            last = min(first + PANELS, n_panels)
+            for block in range(0, n_blocks, BLOCKS):
+                end = min(block + BLOCKS, n_blocks)
+                if n_slices > 0:
+                    multiply_panels(couplings.panels, s, first, last, block, end, couplings.N, F, work.H)
+                if s + 1 >= n_slices:
+                    for b in range(block, end):
+                        _finish(method, stage, code, couplings, columns, Z, work, G, flat_G, b, first, last)
+    return 1 - now
+
+
+@uncounted
+def begin(method, code, columns, Z, work):
+    """What the present Z emits, work.F[0], from which the first pass starts."""
+    F, flat_F = work.F[0], work.flat_F[0]
+    n, size = columns.drive.shape[0], Z.shape[1] * LANES
+    for b in range(Z.shape[0]):
+        if b < n:
+            gain = _of_block(columns.gain_in, b)
+            for i in range(b * size, (b + 1) * size, LANES):
+                store(F, i, load(Z, i) * gain)
+            _emit_states(code, columns, work, flat_F, b, b * size, size)
+        else:
+            emit_tangents(columns, Z, work.S, F, b, b * size, size)
+    if method == RK4:
+        for i in range(0, Z.size, LANES):
+            store(work.Y, i, load(Z, i))
+
+
+@compiled
+def draw_noise(columns, step, work):
+    """The noise of a step, counted from the start of the noise."""
+    if columns.noise.shape[0] > 0:
+        fill_normals(columns.key, step, work.xi[0])
+
+
+@compiled
+def n_passes(method):
+    """How many passes make a step."""
+    return 4 if method == RK4 else 1
+
+
+@compiled
+def take_step(method, code, couplings, columns, step, Z, work, now):
+    """One step of Z, from what work.F[now] emits. Returns where it is emitted next."""
+    draw_noise(columns, step, work)
+    for stage in range(n_passes(method)):
+        now = one_pass(method, stage, code, couplings, columns, Z, work, now)
+    return now

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from rnn_atlas.contracts import Context, Floats, Network, NetworkIdentity, Tile
 from rnn_atlas.identity import stream, stream_key
-from rnn_atlas.kernels.product import LANES, ROWS, pack, padded
+from rnn_atlas.kernels.lanes import LANES
+from rnn_atlas.kernels.product import ROWS, pack, padded
 from rnn_atlas.kernels.sparse import NO_ROWS, Rows
-from rnn_atlas.kernels.step import RK4, Columns, Couplings, Work, to_blocks, workspace
+from rnn_atlas.kernels.step import Columns, Couplings, Work, joined, lanes, pack_structure, rk4_scheme, to_blocks, workspace
+from rnn_atlas.kernels.tangent import owners, place_tangents
 from rnn_atlas.kernels.transfer import CODES
 
 NEVER_RECORDED = 1e12
@@ -39,11 +41,10 @@ class Problem:
 
 def couplings_of(network: Network) -> Couplings:
     """The network in the kernels' form."""
-    empty = np.zeros((0, network.N, ROWS))
-    panels = empty if network.random is None else pack(network.random)
+    panels = np.zeros((0, 0, 0, ROWS)) if network.random is None else pack(network.random)
     sparse = network.sparse
     rows = NO_ROWS if sparse is None else Rows(sparse.starts, sparse.inputs, sparse.weights)
-    return Couplings(panels, rows, np.ascontiguousarray(network.left.T), np.ascontiguousarray(network.right))
+    return Couplings(network.N, panels, rows, *pack_structure(network.left, network.right))
 
 
 def initial_state(tile: Tile, context: Context) -> Floats:
@@ -55,9 +56,9 @@ def initial_state(tile: Tile, context: Context) -> Floats:
 
 
 def tangent_frame(network: NetworkIdentity, context: Context, count: int, k: int) -> Floats:
-    """Random tangent vectors (N, count * k): the same k for every point."""
+    """Random tangent vectors (points, N, k): the same frame for every point."""
     frame = stream(context.seed, "tangent frame", network).standard_normal((k, network.N)).T
-    return np.tile(frame, (1, count))
+    return np.broadcast_to(frame, (count, *frame.shape))
 
 
 def quenched_drive(tile: Tile, context: Context) -> Floats:
@@ -68,44 +69,40 @@ def quenched_drive(tile: Tile, context: Context) -> Floats:
 
 
 def prepare_problem(network: Network, tile: Tile, context: Context, states: Floats, tangents: Floats | None) -> Problem:
-    """Everything the kernels need to advance states (N, B), and tangents (N, B k) if there are any."""
+    """Everything the kernels need to advance states (N, B), and tangents (B, N, k) if there are any."""
     N, count = states.shape
     height = padded(N, ROWS)
-    coefficients = context.model.coefficients(tile, context.model_options)
-    method = context.model.method(context.model_options)
-    k = 0 if tangents is None else tangents.shape[1] // count
-    owner = np.repeat(np.arange(count), k)
-
-    def over_states(values: Floats) -> Floats:
-        return to_blocks(np.broadcast_to(values, (height, count)), height)
-
-    def over_all(values: Floats) -> Floats:
-        return _stack(over_states(values), to_blocks(np.broadcast_to(values[owner], (height, owner.size)), height))
-
+    model, options = context.model, context.model_options
+    c = model.coefficients(tile, options)
     Z = to_blocks(states, height)
+    n_state_blocks = Z.shape[0]
+    owner_block = owner_lane = np.zeros(0, np.int64)
     if tangents is not None:
-        Z = _stack(Z, to_blocks(tangents, height))
+        owner_block, owner_lane = owners(count, tangents.shape[2])
+        Z = joined(Z, place_tangents(tangents, height))
+
+    def of_all(values: Floats) -> Floats:
+        own = lanes(values)
+        below = own[owner_block]
+        below[owner_lane >= 0] = own[owner_block, owner_lane][owner_lane >= 0, None]
+        return np.concatenate([own, below])
+
     drive = quenched_drive(tile, context)
-    none = np.zeros((0, height, LANES))
-    has_gain = bool(np.any(coefficients.gain_out != 1.0)) and network.has_random
     columns = Columns(
-        gain_in=over_states(coefficients.gain_in),
-        gain_out=over_all(coefficients.gain_out) if has_gain else none,
-        leak=none if method == RK4 else over_all(coefficients.leak),
-        weight=none if method == RK4 else over_all(coefficients.weight),
+        gain_in=lanes(c.gain_in),
+        gain_out=of_all(c.gain_out),
+        leak=of_all(c.leak),
+        weight=of_all(c.weight),
+        noise=lanes(c.noise) if np.any(c.noise > 0) else np.zeros((0, LANES)),
         drive=to_blocks(drive, height),
-        noise=over_states(coefficients.noise) if np.any(coefficients.noise > 0) else none,
-        owner=owner,
+        owner_block=owner_block,
+        owner_lane=owner_lane,
+        scheme=rk4_scheme(model.step_length(options)),
         key=stream_key(context.seed, "noise", tile.network),
-        dt=context.model.step_length(context.model_options),
     )
-    code = CODES[context.model_options.transfer]
-    work = workspace(Z, columns.drive.shape[0], method)
-    return Problem(N, count, method, code, couplings_of(network), columns, drive, Z, work)
-
-
-def _stack(first: Floats, second: Floats) -> Floats:
-    return np.concatenate([first, second]) if second.shape[0] else first
+    couplings, method = couplings_of(network), model.method(options)
+    work = workspace(Z, couplings, n_state_blocks, method)
+    return Problem(N, count, method, CODES[options.transfer], couplings, columns, drive, Z, work)
 
 
 def diverged(states: Floats) -> NDArray[np.bool_]:

@@ -25,10 +25,11 @@ from rnn_atlas.contracts import (
     Upstream,
     Variable,
 )
-from rnn_atlas.kernels.product import LANES, padded
+from rnn_atlas.kernels.lanes import LANES
+from rnn_atlas.kernels.product import padded
 from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.step import RK4, from_blocks
-from rnn_atlas.kernels.tangent import evolve
+from rnn_atlas.kernels.tangent import evolve, tangent_blocks
 from rnn_atlas.stages.columns import Problem, diverged, masked, prepare_problem, tangent_frame
 from rnn_atlas.stages.simulation import network_bytes, product_flops
 from rnn_atlas.status import Status
@@ -85,7 +86,7 @@ class Lyapunov(Stage):
     def cost(tile: Tile, context: Context) -> Cost:
         """2 flops per coupling, column and product, 1 + k columns a point; 4 N k^2 flops per orthonormalization."""
         N, k, steps = tile.network.N, n_exponents(tile.network, context), sum(_lengths(context))
-        columns = padded(len(tile), LANES) + padded(len(tile) * k, LANES)
+        columns = padded(len(tile), LANES) + LANES * tangent_blocks(len(tile), k)
         products = steps * (4 if context.model.method(context.model_options) == RK4 else 1)
         per_qr = 2 if context.options.exponents == "all" else 10
         return Cost(
@@ -157,7 +158,7 @@ class _Run:
         """(B, k) logarithms of the stretches over n_steps steps."""
         p = self.problem
         stretch = np.zeros((p.count, self.k))
-        evolve(p.method, p.code, p.couplings, p.columns, p.N, self.k, p.Z, p.work, self.interval, stretch, self.step, n_steps)
+        evolve(p.method, p.code, p.couplings, p.columns, self.k, p.Z, p.work, self.interval, stretch, self.step, n_steps)
         self.step += n_steps
         return stretch
 

@@ -20,11 +20,20 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.identity import stream
-from rnn_atlas.kernels.product import LANES, padded
-from rnn_atlas.kernels.simulate import Recording, advance, observe, recording
+from rnn_atlas.kernels.lanes import LANES
+from rnn_atlas.kernels.product import padded
+from rnn_atlas.kernels.recording import Recording, recording, window_depth
+from rnn_atlas.kernels.simulate import advance, observe
 from rnn_atlas.kernels.step import RK4, from_blocks
 from rnn_atlas.stages.columns import NEVER_RECORDED, Problem, diverged, initial_state, masked, prepare_problem
-from rnn_atlas.stages.observables import autocovariance, participation_ratio, regime, welch_spectrum
+from rnn_atlas.stages.observables import (
+    activity_spectrum,
+    autocovariance,
+    per_point,
+    power_spectrum,
+    regimes,
+    snapshot_moments,
+)
 from rnn_atlas.status import Regime, Status
 
 RECORDED_NEURONS = 64
@@ -66,21 +75,22 @@ class Simulation(Stage):
 
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
-        """2 flops per coupling, column and product, about 400 per recorded number; memory for J, columns and recording."""
+        """2 flops per coupling, column and product, about 40 per recorded number; memory for J, columns and recording."""
         N, B, options = tile.network.N, padded(len(tile), LANES), context.options
         plan = Schedule.of(context)
         products = (plan.transient + plan.samples * plan.stride) * _products(context)
-        record = 8.0 * B * plan.samples * (min(N, RECORDED_NEURONS) + 1) + 8.0 * B * N * SNAPSHOTS
         matrix = network_bytes(tile.network, context)
         window, lags, segment = (min(n, plan.samples) for n in (options.window, options.lags, options.segment))
+        kept = window_depth(plan.samples, lags, segment) * min(N, RECORDED_NEURONS)
+        record = 8.0 * B * (kept + 2 * plan.samples + N * SNAPSHOTS)
         stored = 8.0 * len(tile) * (N + window * (1 + options.trajectories) + lags + segment + 12)
         return Cost(
             flops=products * B * product_flops(tile.network, context),
-            work=2 * matrix + 14 * 8.0 * N * B + 2 * record,
+            work=2 * matrix + 14 * 8.0 * N * B + record,
             stored=stored,
             column_steps=products * B,
             columns=B,
-            elementwise=400.0 * len(tile) * plan.samples * min(N, RECORDED_NEURONS),
+            elementwise=40.0 * len(tile) * plan.samples * min(N, RECORDED_NEURONS),
         )
 
     @staticmethod
@@ -94,7 +104,7 @@ class Simulation(Stage):
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
         problem = prepare_problem(network, tile, context, initial_state(tile, context), None)
         plan = Schedule.of(context)
-        record = recording(problem.Z, plan.samples, min(problem.N, RECORDED_NEURONS), SNAPSHOTS)
+        record = _empty_recording(problem, context)
         fixed = (problem.method, problem.code)
         advance(*fixed, problem.couplings, problem.columns, problem.Z, problem.work, 0, plan.transient)
         observe(
@@ -134,6 +144,17 @@ class Schedule:
         return self.transient + self.samples * self.stride
 
 
+def _empty_recording(problem: Problem, context: Context) -> Recording:
+    """Storage for what the options ask to be recorded."""
+    plan, options = Schedule.of(context), context.options
+    recorded = min(problem.N, RECORDED_NEURONS)
+    return recording(
+        problem.Z, plan.samples, n_recorded=recorded, n_snapshots=SNAPSHOTS,
+        n_lags=min(options.lags, plan.samples), segment=min(options.segment, plan.samples),
+        shown=min(options.window, plan.samples), n_shown=min(options.trajectories, recorded),
+    )  # fmt: skip
+
+
 def _products(context: Context) -> int:
     return 4 if context.model.method(context.model_options) == RK4 else 1
 
@@ -164,69 +185,47 @@ def coordinates(context: Context) -> dict[str, NDArray[Any]]:
 
 
 def _observables(problem: Problem, record: Recording, context: Context, tile: Tile, final: Floats) -> dict[str, NDArray[Any]]:
-    """All values of the tile, point first. Each point is reduced from arrays of its own, so that its bits are its own."""
-    noise = context.model.coefficients(tile, context.model_options).noise
+    """All values of the tile, point first. Each point is reduced in lanes of its own, so that its bits are its own."""
+    plan, options, axes, count = Schedule.of(context), context.options, coordinates(context), problem.count
+    noisy = np.asarray(context.model.coefficients(tile, context.model_options).noise > 0)
     with np.errstate(over="ignore", invalid="ignore"):  # a diverging column may; it is NaN in the end
-        rows = [_one_point(_Column(problem, record, p), context, noisy=bool(noise[p] > 0)) for p in range(problem.count)]
-    values = {name: np.stack([np.asarray(row[name]) for row in rows]) for name in rows[0]}
-    return values | {"final_state": final.T}
-
-
-class _Column:
-    """One point's share of a recording, copied out of its block and lane."""
-
-    def __init__(self, problem: Problem, record: Recording, p: int) -> None:
-        block, lane = divmod(p, LANES)
-        samples, N = record.activity.shape[0], problem.N
-        self.window = np.ascontiguousarray(record.window[block, :, :, lane].T)
-        self.activity = np.ascontiguousarray(record.activity[:, block, lane])
-        self.fingerprint = float(np.mean(np.ascontiguousarray(record.projection[:, block, lane]) ** 2))
-        self.snapshots = np.ascontiguousarray(record.snapshots[:, block, :N, lane])
-        self.neuron_mean = np.ascontiguousarray(record.total[block, :N, lane]) / samples
-        self.square = float(record.square[block, lane]) / samples
-        self.kinetic = float(record.kinetic[block, lane]) / samples
-        if not (np.all(np.isfinite(self.window)) and np.max(np.abs(self.window)) < NEVER_RECORDED):
-            self.window = np.full_like(self.window, np.nan)
-
-
-def _one_point(column: _Column, context: Context, *, noisy: bool) -> dict[str, Any]:
-    """The observables of one point; NaN throughout where its window is."""
-    plan, options, axes = Schedule.of(context), context.options, coordinates(context)
-    window, shown = column.window, axes["time"].size
-    settled = bool(np.isfinite(window[0, -1]))
-    mean = float(column.neuron_mean.mean())  # NOTE: mean**2 of a Python float raises where mean * mean overflows to inf
-    static = _static_variance(column.snapshots) if settled else np.nan
-    motion = float(np.sqrt(np.mean((window[:, -1] - window[:, -2]) ** 2)))
-    is_flow = context.model.time_unit == "tau"
-    kind, period = regime(window, motion, noisy=noisy, is_flow=is_flow) if settled else (Regime.UNDECIDED, np.nan)
-    segment = min(options.segment, plan.samples)
-    trajectory = np.full((options.trajectories, shown), np.nan)
-    kept = min(options.trajectories, window.shape[0])
-    trajectory[:kept] = window[:kept, -shown:]
+        settled = np.isfinite(per_point(record.level, count)) & (per_point(record.peak, count) < NEVER_RECORDED)
+        mean, square, kinetic, fingerprint = (
+            per_point(sums, count) / plan.samples for sums in (record.mean, record.square, record.kinetic, record.overlap)
+        )
+        static, ratio = snapshot_moments(record, problem.N, count)
+        static, ratio = _where(settled, static), _where(settled, ratio)
+        variance = square - mean * mean
+        kind, period = regimes(record, noisy, settled, is_flow=context.model.time_unit == "tau")
+        autocorrelation = autocovariance(record, axes["lag"].size, count) - (mean * mean)[:, None]
+        spectrum = power_spectrum(record, plan.interval, count)
+        activity_power = activity_spectrum(record, plan.interval, count)
+    shown, n_shown = record.trajectory.shape[1:3]
+    trajectory = np.full((count, options.trajectories, shown), np.nan)
+    trajectory[:, :n_shown] = _where(settled, per_point(record.trajectory, count)).transpose(0, 2, 1)
     return {
         "mean": mean,
-        "mean_square": column.square,
-        "variance": column.square - mean * mean,
+        "mean_square": square,
+        "variance": variance,
         "variance_static": static,
-        "variance_dynamic": column.square - mean * mean - static,
-        "kinetic_energy": column.kinetic,
-        "participation_ratio": participation_ratio(column.snapshots) if settled else np.nan,
-        "fingerprint": column.fingerprint,
-        "regime": np.int8(kind),
+        "variance_dynamic": variance - static,
+        "kinetic_energy": kinetic,
+        "participation_ratio": ratio,
+        "fingerprint": fingerprint,
+        "regime": kind.astype(np.int8),
         "period": period * plan.interval,
-        "autocorrelation": autocovariance(window, axes["lag"].size) - mean * mean,
-        "power_spectrum": welch_spectrum(window, plan.interval, segment).mean(axis=0),
-        "power_spectrum_activity": welch_spectrum(column.activity, plan.interval, segment),
-        "population_activity": column.activity[-shown:],
+        "autocorrelation": _where(settled, autocorrelation),
+        "power_spectrum": _where(settled, spectrum),
+        "power_spectrum_activity": activity_power,
+        "population_activity": per_point(record.activity[:, -shown:], count),
         "trajectory": trajectory,
+        "final_state": final.T,
     }
 
 
-def _static_variance(snapshots: Floats) -> float:
-    """Variance over neurons of their time averages, across two halves of the run so that fluctuations do not add to it."""
-    half = snapshots.shape[0] // 2
-    first, second = snapshots[:half].mean(axis=0), snapshots[half:].mean(axis=0)
-    return float(np.mean(first * second) - first.mean() * second.mean())
+def _where(settled: NDArray[np.bool_], values: Floats) -> Floats:
+    """Values (count, ...), NaN in the rows of points that have left all bounds."""
+    return np.where(settled.reshape(-1, *[1] * (values.ndim - 1)), values, np.nan)
 
 
 def _variables(x: str, unit: str) -> tuple[Variable, ...]:

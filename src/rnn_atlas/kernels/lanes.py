@@ -1,0 +1,173 @@
+"""Eight columns as one number: `Lanes`, a vector of LANES doubles that compiled code loads, combines and stores.
+
+LLVM does not vectorize a loop of eight lanes, which it unrolls first; written with this type, it cannot but. Every
+operation acts lane by lane, so a column's bits never depend on its neighbours.
+"""
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+from numpy.typing import NDArray
+
+LANES = 8
+_VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+_CONTRACT = ("contract",)
+_DUST = 1e-290
+_intrinsic: Any = intrinsic  # for compiled code, which calls it without the first argument
+
+
+class _Lanes(types.Type):
+    def __init__(self) -> None:
+        super().__init__(name="Lanes")
+
+
+@register_model(_Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, fe_type: Any) -> None:
+        super().__init__(manager, fe_type, _VECTOR)
+
+
+_lanes = _Lanes()
+
+
+def _address(context, builder, array_t, array, offset):
+    data = context.make_array(array_t)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [offset]), _VECTOR.as_pointer())
+
+
+@_intrinsic
+def load(typingctx, array, offset):
+    """The eight doubles from `offset` on, counted from the start of a contiguous array of any shape."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.load(_address(context, builder, signature.args[0], *arguments), align=8)
+
+    return _lanes(array, types.intp), codegen
+
+
+@_intrinsic
+def number(typingctx, array, offset):
+    """The one double at `offset`."""
+
+    def codegen(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.load(builder.gep(data, [arguments[1]]))
+
+    return types.float64(array, types.intp), codegen
+
+
+@_intrinsic
+def store(typingctx, array, offset, value):
+    """Writes eight doubles where `load` would read them."""
+
+    def codegen(context, builder, signature, arguments):
+        builder.store(arguments[2], _address(context, builder, signature.args[0], *arguments[:2]), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, _lanes), codegen
+
+
+@_intrinsic
+def set_number(typingctx, array, offset, value):
+    """Writes one double at `offset`."""
+
+    def codegen(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        builder.store(arguments[2], builder.gep(data, [arguments[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.float64), codegen
+
+
+@_intrinsic
+def everywhere(typingctx, value):
+    """The same number in every lane."""
+
+    def codegen(context, builder, signature, arguments):
+        undefined = ir.Constant(_VECTOR, ir.Undefined)
+        first = builder.insert_element(undefined, arguments[0], ir.Constant(ir.IntType(32), 0))
+        return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+
+    return _lanes(types.float64), codegen
+
+
+@_intrinsic
+def without_dust(typingctx, value):
+    """0 where a number is below 1e-290: a column that decays to rest would end in subnormal numbers, which are slow."""
+
+    def codegen(context, builder, signature, arguments):
+        kind = ir.FunctionType(_VECTOR, [_VECTOR])
+        fabs = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fabs.v{LANES}f64")
+        is_dust = builder.fcmp_ordered("<", builder.call(fabs, arguments), ir.Constant(_VECTOR, [_DUST] * LANES))
+        return builder.select(is_dust, ir.Constant(_VECTOR, [0.0] * LANES), arguments[0])
+
+    return _lanes(_lanes), codegen
+
+
+@_intrinsic
+def larger(typingctx, a, b):
+    """The larger absolute value, lane by lane: max(|a|, b) for b >= 0; b where a is not a number."""
+
+    def codegen(context, builder, signature, arguments):
+        a, b = arguments
+        fabs = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_VECTOR, [_VECTOR]), f"llvm.fabs.v{LANES}f64")
+        size = builder.call(fabs, [a])
+        return builder.select(builder.fcmp_ordered(">", size, b), size, b)
+
+    return _lanes(_lanes, _lanes), codegen
+
+
+def _arithmetic(name: str):
+    @_intrinsic
+    def operation(typingctx, a, b):
+        def codegen(context, builder, signature, arguments):
+            return getattr(builder, name)(*arguments, flags=_CONTRACT)
+
+        return _lanes(_lanes, _lanes), codegen
+
+    return operation
+
+
+_add, _subtract, _multiply = _arithmetic("fadd"), _arithmetic("fsub"), _arithmetic("fmul")
+
+
+@overload(operator.add)
+def _plus(a, b):
+    if isinstance(a, _Lanes) and isinstance(b, _Lanes):
+        return lambda a, b: _add(a, b)
+    return None
+
+
+@overload(operator.sub)
+def _minus(a, b):
+    if isinstance(a, _Lanes) and isinstance(b, _Lanes):
+        return lambda a, b: _subtract(a, b)
+    return None
+
+
+@overload(operator.mul)
+def _times(a, b):
+    if isinstance(a, _Lanes) and isinstance(b, _Lanes):
+        return lambda a, b: _multiply(a, b)
+    return None
+
+
+def aligned(*shape: int) -> NDArray[np.float64]:
+    """Unset numbers that start where a vector may: one across two cache lines costs twice as much to load and to store."""
+    count = math.prod(shape)
+    room = np.empty(count + LANES)
+    start = -(room.ctypes.data // room.itemsize) % LANES
+    return room[start : start + count].reshape(shape)
+
+
+def aligned_zeros(*shape: int) -> NDArray[np.float64]:
+    """The same, set to zero."""
+    values = aligned(*shape)
+    values[...] = 0.0
+    return values
