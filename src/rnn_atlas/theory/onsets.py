@@ -51,7 +51,7 @@ def exponent(system: System) -> float:
 
 def local_growth(system: System) -> float:
     """Radius of the instantaneous Jacobian's bulk, beyond the unit circle (map) or the imaginary axis (flow)."""
-    states = branches(system) if system.noise > 0 else static_branches(system)
+    states = branches(system, exponents=False) if system.noise > 0 else static_branches(system)
     stable = [b.gain_radius for b in states if b.is_stable]
     radius = min(stable or [b.gain_radius for b in states], default=np.inf)
     return radius + (system.leak or 0.0) - 1.0
@@ -67,7 +67,7 @@ def _first_root(excess: Callable[[float], float], values: Iterable[float], name:
             continue
         if before * after <= 0:
             try:
-                return float(brentq(excess, left, value, xtol=1e-12, rtol=1e-12))
+                return float(brentq(excess, left, value, xtol=1e-11, rtol=1e-11))
             except ValueError as error:  # brentq's word for NaN
                 raise TheoryError(f"the {name} between {left:g} and {value:g} is not resolved ({error})") from None
         left, before = value, after

@@ -95,8 +95,11 @@ def static_branches(system: System) -> tuple[Branch, ...]:
     return tuple(_static_branch(system, kappa, v) for kappa, v in _static_states(system))
 
 
-def branches(system: System) -> tuple[Branch, ...]:
-    """All states of a system: stable ones first, among them the one with the largest |kappa| first."""
+def branches(system: System, *, exponents: bool = True) -> tuple[Branch, ...]:
+    """All states of a system: stable ones first, among them the one with the largest |kappa| first.
+
+    Without `exponents`, those of fluctuating states are left out (NaN), and none of these is called chaotic.
+    """
     still = static_branches(system)
     moving = []
     for order in range(max(len(_moving_variances(system.equation(kappa))) for kappa in _grid(system))):
@@ -104,7 +107,8 @@ def branches(system: System) -> tuple[Branch, ...]:
         def variance(kappa: float, order: int = order) -> float | None:
             return _followed_variance(system.equation(kappa), order)
 
-        moving += [branch for kappa in _roots(system, variance) if (branch := _moving_branch(system, kappa, order)) is not None]
+        found = [_moving_branch(system, kappa, order, exponents=exponents) for kappa in _roots(system, variance)]
+        moving += [branch for branch in found if branch is not None]
     return tuple(sorted([*still, *moving], key=lambda b: (not b.is_stable, -abs(b.kappa), -b.variance)))
 
 
@@ -243,16 +247,16 @@ def _critical(leak: float | None, leading: complex, *, of_bulk: bool) -> Onset:
     return Onset.FLIP if leak is not None and leading.real < 0 else Onset.PITCHFORK
 
 
-def _moving_branch(system: System, kappa: float, order: int) -> Branch | None:
+def _moving_branch(system: System, kappa: float, order: int, *, exponents: bool) -> Branch | None:
     e = system.equation(kappa)
     profile: Profile | None = flow_profile(e, order) if e.leak is None else map_profile(e, order)
     if profile is None:
         return None
     radius = float(np.sqrt(e.feedback(profile.variance, profile.variance)))
     exponent = float("nan")
-    if profile.converged:
+    if profile.converged and exponents:
         exponent = flow_exponent(e, profile) if e.leak is None else map_exponent(e, profile)
-    kind = "chaotic" if exponent > 0 or e.noise == 0 else "driven"
+    kind = "chaotic" if exponent > 0 or (exponents and e.noise == 0) else "driven"
     return Branch(
         kind, e.mean, profile.variance, profile.static, kappa, exponent, radius, _kappa_returns(system, kappa, order),
         profile.converged, profile.lags, profile.autocovariance,
