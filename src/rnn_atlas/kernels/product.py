@@ -23,7 +23,7 @@ _WIDE = binding.get_host_cpu_features().get("avx512f", False)
 ROWS, BLOCKS = (10, 2) if _WIDE else (6, 1)
 PANELS = 24
 """Panels whose present slice stays in the second-level cache while all columns pass by."""
-_WHOLE, _SLICE = 256, 192
+_WHOLE, _SLICE = 256, 128
 """Presynaptic neurons of a slice: their activities in a pass of columns stay in the first-level cache."""
 _AHEAD = 32
 """Presynaptic neurons by which the couplings are fetched ahead of their use."""

@@ -275,9 +275,9 @@ def one_pass(method, stage, code, couplings, columns, Z, work, now):
         multiply_rows(couplings.rows, F, work.H)
     elif n_slices == 0:
         work.H[:] = 0.0
-    for s in range(max(n_slices, 1)):
-        for first in range(0, n_panels, PANELS):
-            last = min(first + PANELS, n_panels)
+    for first in range(0, n_panels, PANELS):
+        last = min(first + PANELS, n_panels)
+        for s in range(max(n_slices, 1)):
             for block in range(0, n_blocks, BLOCKS):
                 end = min(block + BLOCKS, n_blocks)
                 if n_slices > 0:
