@@ -319,6 +319,19 @@ def test_a_comment_reruns_nothing_and_a_number_in_a_kernel_reruns_its_stages_und
     assert all(tile_files(project)[path] == stamp for path, stamp in stamps.items())
 
 
+def test_a_worker_has_one_blas_thread_also_in_libraries_loaded_after_it_was_pinned() -> None:
+    """Two threads on the theory's small matrices take several times as long as one."""
+    code = (
+        "from rnn_atlas.execute import pin_threads; pin_threads(); import scipy.linalg; "
+        "from threadpoolctl import threadpool_info; print([pool['num_threads'] for pool in threadpool_info()])"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    counts = json.loads(done.stdout)
+    assert len(counts) >= 2  # numpy's and scipy's
+    assert set(counts) == {1}
+
+
 def test_code_tokens_see_numbers_and_names_but_no_comments_docstrings_or_layout() -> None:
     base = 'def f(x):\n    """What f does."""\n    return x + 1  # one more\n'
     same = '# head\ndef f( x ):\n\n    """Otherwise put."""\n    # why\n    return x  +  1\n'

@@ -1,5 +1,6 @@
 """Runs a stage over its missing tiles, here or on a Dask cluster. The only place that catches a point's exception."""
 
+import os
 import time
 import traceback
 from collections.abc import Iterable, Iterator
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rnn_atlas import tiles
-from rnn_atlas.cluster import LOCAL, SERIAL, connect
+from rnn_atlas.cluster import LOCAL, SERIAL, THREAD_VARIABLES, connect
 from rnn_atlas.config import Study, study_from
 from rnn_atlas.contracts import Context, Point, Tile, TileResult, Upstream
 from rnn_atlas.errors import StoreError
@@ -189,9 +190,13 @@ def _study(content: str) -> Study:
 
 @cache
 def pin_threads() -> None:
-    """One thread for BLAS, for good: two are slower on these matrices, and change the bits of an eigenvalue."""
+    """One thread for BLAS, for good: two are slower on these matrices, and change the bits of an eigenvalue.
+
+    The limit reaches the libraries that are there; the environment those that are loaded later, such as scipy's own.
+    """
     from threadpoolctl import threadpool_limits
 
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     threadpool_limits(limits=1)
 
 
