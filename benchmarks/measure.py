@@ -20,7 +20,7 @@ class Scale:
     `flops` of a kernel's job; `triad_bytes` of each array, None for more than the last cache; `batches` that JAX is tried with.
     """
 
-    rounds: int = 7
+    rounds: int = 11
     dgemm: int = 2000
     product_sizes: tuple[int, ...] = (100, 500, 1000)
     quiet_sizes: tuple[int, ...] = (50, 100, 200, 500, 1000)
@@ -28,7 +28,7 @@ class Scale:
     wide_sizes: tuple[int, ...] = (1000,)
     few_exponents: tuple[int, int] = (500, 7)
     all_exponents: int = 100
-    flops: float = 5e9
+    flops: float = 2.5e9
     width: int | None = None
     shorter: int = 1
     naive_points: int = 7
