@@ -1,4 +1,4 @@
-"""What a user writes without rnn-atlas: one point after the other, one matrix-vector product a step, a QR every step."""
+"""What a user writes in numpy: one point after the other, or all of them in one product; a QR every step."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +32,17 @@ def simulate(J: Floats, point: Point, u: Floats, first_step: int, n_steps: int) 
         if point.noise is not None:
             u = u + point.sigma * point.noise(step)
     return u
+
+
+def simulate_all(J: Floats, points: list[Point], U: Floats, n_steps: int, noise: Callable[[], Floats] | None) -> Floats:
+    """The states (N, B) of all points after n_steps steps from U, in one product a step. noise: normals (N, B) or (N, 1)."""
+    g, gamma, sigma = (np.array([getattr(point, name) for point in points]) for name in ("g", "gamma", "sigma"))
+    theta = np.stack([point.theta for point in points], axis=1)
+    for _ in range(n_steps):
+        U = gamma * U + J @ np.tanh(g * U) - theta
+        if noise is not None:
+            U = U + sigma * noise()
+    return U
 
 
 def lyapunov(J: Floats, point: Point, u: Floats, Q: Floats, first_step: int, n_steps: int) -> tuple[Floats, Floats, Floats]:
