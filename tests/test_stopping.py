@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from rnn_atlas.contracts import Floats, Upstream
+from rnn_atlas.kernels.simulate import advance
+from rnn_atlas.stages import simulation
+from rnn_atlas.stages.columns import Problem
 from rnn_atlas.stages.lyapunov import BLOCKS, PILOT, Lyapunov, _errors, blocks_needed
-from rnn_atlas.stages.simulation import Simulation
-from rnn_atlas.status import Status
+from rnn_atlas.stages.simulation import Simulation, relax
+from rnn_atlas.status import Regime, Status
 from tests.support import context_of, exponents, simulate, tile_of
 
 POINTS = [{"g": g, "gamma": gamma, "sigma": s} for g in (0.7, 1.2, 2.0, 3.5) for gamma in (0.0, 0.6) for s in (0.0, 0.2, 0.5)]
@@ -132,3 +135,48 @@ def test_a_column_that_decays_ends_at_zero_beside_noisy_ones_too() -> None:
     beside = simulate(tile_of(33, {"g": 0.3}, {"g": 0.3, "sigma": 0.2}), settings).values
     for name in alone:
         assert alone[name][0].tobytes() == beside[name][0].tobytes(), name
+
+
+def run_on(problem: Problem, n_steps: int) -> Any:
+    """`relax` without looking for points at rest."""
+    p = problem
+    advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, 0, n_steps)
+    return np.zeros(p.count, np.bool_)
+
+
+@pytest.mark.parametrize(
+    ("model", "rest", "moving", "options"),
+    [
+        ("snt", {"g": 0.05}, {"g": 3.0}, {}),
+        ("snt", {"g": 0.2, "gamma": 0.5, "theta_bar": 0.2}, {"g": 1.0, "sigma": 0.3}, {}),
+        ("rate", {"g": 0.5, "D": 0.2}, {"g": 4.0}, {"model_dt": 0.2}),
+        ("rate", {"g": 0.5, "D": 0.2}, {"g": 4.0}, {"model_dt": 0.2, "model_integrator": "exponential_euler"}),
+    ],
+)
+def test_points_at_rest_leave_the_bits_of_a_run_that_never_looks_for_them(
+    model: str, rest: Any, moving: Any, options: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve points that come to rest, at zero or not, in turns with nine that do not: every value, bit for bit."""
+    points = [p | {"initial": n} for n in range(9) for p in (rest, moving)] + [rest | {"initial": n} for n in (9, 10, 11)]
+    tile = tile_of(33, *points, model=model)
+    context = context_of(Simulation, model, transient=400, duration=300, **options)
+    looked: list[Any] = []
+    monkeypatch.setattr(simulation, "relax", lambda *of: looked.append(relax(*of)) or looked[-1])
+    found = simulate(tile, context).values
+    assert looked[0].sum() >= 9  # a few states end in a cycle of the last digit
+    assert not np.any(looked[0][1:18:2])
+    assert all(part.size for part in simulation.resting_apart(looked[0]))
+    monkeypatch.setattr(simulation, "relax", run_on)
+    expected = simulate(tile, context).values
+    for name in expected:
+        assert found[name].tobytes() == expected[name].tobytes(), name
+    assert np.all(found["regime"][looked[0]] == Regime.FIXED_POINT)
+
+
+def test_points_at_rest_take_the_room_beside_those_that_move_and_no_columns_where_it_is_enough() -> None:
+    rest = np.zeros(20, np.bool_)
+    rest[[0, 3, 4, 9, 11, 12, 13, 14, 19]] = True  # 11 move, so 5 more fit into 16 columns
+    first, second = simulation.resting_apart(rest)
+    np.testing.assert_array_equal(first, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 16, 17, 18])
+    np.testing.assert_array_equal(second, [12, 13, 14, 19])
+    assert not simulation.resting_apart(np.ones(3, np.bool_))[0].size
