@@ -12,7 +12,7 @@ import pytest
 from rnn_atlas.config import Study, study_from
 from rnn_atlas.errors import AtlasError
 from rnn_atlas.pipeline import complete_stage
-from rnn_atlas.plan import StagePlan, plan_stage, refuse_what_cannot_fit
+from rnn_atlas.plan import StagePlan, plan_stage, refuse_what_cannot_fit, table
 from rnn_atlas.tables import aligned, duration, size
 
 from .conftest import Finished
@@ -202,6 +202,22 @@ def test_the_disk_of_a_single_tile_is_forecast_within_a_factor_of_two(stage: str
 
 
 # The table
+
+
+def test_with_a_target_the_time_is_said_to_be_an_upper_bound() -> None:
+    """The flops are those of all blocks; the stages that stop by themselves carry a sign, and so does the sum."""
+    study = one_tile({"name": "snt"}, points=3)
+    content = json.loads(study.model_dump_json(exclude_unset=True))
+    content["stages"]["lyapunov"]["target"] = 0.01
+    bounded = study_from(content)
+    assert flops(bounded, "lyapunov") == flops(study, "lyapunov")
+    plans = [plan_stage(bounded, stage, NOWHERE, None) for stage in ("simulation", "lyapunov")]
+    assert [p.is_bound for p in plans] == [False, True]
+    lines = table(plans, 1).splitlines()
+    assert "<=" not in lines[1]
+    assert "<= " in lines[2]
+    assert lines[-1].startswith("at most ")
+    assert "at most" not in table([plan_stage(study, "lyapunov", NOWHERE, None)], 1)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,10 @@ class Variable:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a tile costs: `flops` of its products, `work` bytes at the peak, `stored` bytes written."""
+    """What a tile costs: `flops` of its products, `work` bytes at the peak, `stored` bytes written.
+
+    `is_bound`: at most that, since its points stop by themselves.
+    """
 
     flops: float
     work: float
@@ -123,6 +126,7 @@ class Cost:
     column_steps: float = 0.0
     columns: int = 0
     elementwise: float = 0.0
+    is_bound: bool = False
 
 
 @dataclass(frozen=True)

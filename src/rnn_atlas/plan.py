@@ -26,7 +26,7 @@ _FILE, _ROW = 3000.0, 40.0
 
 @dataclass(frozen=True)
 class StagePlan:
-    """A stage's share of the plan. Time: one worker's seconds for what is still to do."""
+    """A stage's share of the plan. Time: one worker's seconds for what is still to do; at most, if `is_bound`."""
 
     stage: str
     points: int
@@ -37,11 +37,13 @@ class StagePlan:
     memory: float
     disk: float
     seconds: float
+    is_bound: bool = False
 
 
 def plan_stage(study: Study, stage: str, results: Path, machine: "Machine | None", width: int | None = None) -> StagePlan:
     """The plan of one stage; without a machine no time is forecast (0)."""
     points = done = failed = count = 0
+    is_bound = False
     flops = memory = disk = seconds = 0.0
     for key, sweeps in groups(study, stage).items():
         context = study.context(stage, sweeps[0])
@@ -53,9 +55,9 @@ def plan_stage(study: Study, stage: str, results: Path, machine: "Machine | None
         for tile in cut(todo, lambda network, context=context: width or STAGES[stage].width(network, context)):  # type: ignore[misc]
             cost = STAGES[stage].cost(tile, context)
             count, flops, disk = count + 1, flops + cost.flops, disk + cost.stored + _FILE + _ROW * len(tile)
-            memory = max(memory, cost.work)
+            memory, is_bound = max(memory, cost.work), is_bound or cost.is_bound
             seconds += _seconds(tile, cost, context, machine) if machine is not None else 0.0
-    return StagePlan(stage, points, done, failed, count, flops, memory, disk, seconds)
+    return StagePlan(stage, points, done, failed, count, flops, memory, disk, seconds, is_bound)
 
 
 def _seconds(tile: Tile, cost: Cost, context: Context, machine: "Machine") -> float:
@@ -91,8 +93,9 @@ def table(plans: list[StagePlan], workers: int) -> str:
     for p in plans:
         rows.append((
             p.stage, f"{p.points:,}", f"{p.done:,}", f"{p.failed:,}", f"{p.tiles:,}", f"{p.flops:.2g}", size(p.memory),
-            size(p.disk), duration(p.seconds / workers),
+            size(p.disk), f"{'<= ' if p.is_bound else ''}{duration(p.seconds / workers)}",
         ))  # fmt: skip
     total = sum(p.seconds for p in plans)
     lines = aligned(rows)
-    return f"{lines}\n{duration(total / workers)} with {workers} worker(s), {total / 3600:.2g} core-hours in all"
+    bound = "at most " if any(p.is_bound for p in plans) else ""
+    return f"{lines}\n{bound}{duration(total / workers)} with {workers} worker(s), {total / 3600:.2g} core-hours in all"

@@ -38,3 +38,16 @@ def observe(method, code, is_flow, couplings, columns, direction, Z, work, recor
                 now = one_pass(method, stage, code, couplings, columns, Z, work, now)
             if sub == 0 and not is_flow:
                 add_motion(record.kinetic, N, Z, before)
+
+
+@compiled
+def observe_at_rest(method, code, is_flow, couplings, columns, direction, Z, work, record):
+    """`observe` of states that a step leaves as they are, bit for bit: one step tells the velocity, the rest is recording."""
+    N = direction.size
+    before = np.empty_like(Z)
+    begin(method, code, columns, Z, work)
+    one_pass(method, 0, code, couplings, columns, Z, work, 0)
+    for sample in range(record.activity.shape[1]):
+        add_sample(record, direction, sample, N, Z, work.F[0], before)
+        if is_flow:
+            add_motion(record.kinetic, N, work.H, before)

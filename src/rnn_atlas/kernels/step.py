@@ -183,7 +183,7 @@ def _move_states(method, stage, columns, gain, Z, work, G, b, start, count):
         noise, above = _of_block(columns.noise, b), b * Z.shape[1] * LANES
         for i in range(start, start + count, LANES):
             h = load(H, i) * gain + load(drive, i)
-            z = load(work.xi, i - above) * noise + (h * weight + load(Z, i) * leak)
+            z = without_dust(load(work.xi, i - above) * noise + (h * weight + load(Z, i) * leak))
             store(H, i, h)
             store(Z, i, z)
             store(G, i, z * gain_in)

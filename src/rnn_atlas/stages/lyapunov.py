@@ -26,15 +26,18 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.kernels.lanes import LANES
-from rnn_atlas.kernels.product import padded
 from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.step import RK4, from_blocks
-from rnn_atlas.kernels.tangent import evolve, tangent_blocks
-from rnn_atlas.stages.columns import Problem, diverged, masked, prepare_problem, tangent_frame
+from rnn_atlas.kernels.tangent import evolve
+from rnn_atlas.stages.columns import Problem, column_blocks, diverged, masked, prepare_problem, remaining, tangent_frame
 from rnn_atlas.stages.simulation import network_bytes, product_flops
 from rnn_atlas.status import Status
 
 BLOCKS = 32
+PILOT = 8
+"""Blocks that every point takes, whose scatter tells how many more it needs."""
+PILOT_FACTOR = (PILOT - 1) / (PILOT - 3)
+"""Variance of Student's t with PILOT - 1 degrees of freedom: with it, an error from 8 blocks gives z-scores of spread 1."""
 SUM_RULE_TOLERANCE = 1e-6
 """Per step and mode. Beyond it a step spans more than the 16 digits there are: without leak and at large gain, where the
 slopes of saturated neurons fall below 1e-16 of those of the others, no orthonormalization is frequent enough."""
@@ -67,7 +70,10 @@ class Lyapunov(Stage):
 
         exponents: Annotated[int, Field(ge=1)] | Literal["all"] = Field(1, description="How many leading exponents, or all N.")
         transient: float = Field(200, ge=0, description="Discarded while the tangent frame aligns.")
-        duration: float = Field(2000, gt=0, description="Averaged, in 32 blocks.")
+        duration: float = Field(2000, gt=0, description="Averaged, in 32 blocks; with a target, at most.")
+        target: float | None = Field(
+            None, gt=0, description="A point stops when the standard error of lambda_max is this; null: none stops early."
+        )
 
     @staticmethod
     def complaint(context: Context, axes: Mapping[str, Sequence[Number]]) -> str | None:
@@ -84,9 +90,9 @@ class Lyapunov(Stage):
 
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
-        """2 flops per coupling, column and product, 1 + k columns a point; 4 N k^2 flops per orthonormalization."""
+        """2 flops per coupling, column and product, 1 + k columns a point; 4 N k^2 flops per orthonormalization; all blocks."""
         N, k, steps = tile.network.N, n_exponents(tile.network, context), sum(_lengths(context))
-        columns = padded(len(tile), LANES) + LANES * tangent_blocks(len(tile), k)
+        columns = LANES * column_blocks(len(tile), k)
         products = steps * (4 if context.model.method(context.model_options) == RK4 else 1)
         per_qr = 2 if context.options.exponents == "all" else 10
         return Cost(
@@ -96,6 +102,7 @@ class Lyapunov(Stage):
             column_steps=products * columns,
             columns=columns,
             elementwise=4.0 * N * k * k * len(tile) * steps / per_qr,
+            is_bound=context.options.target is not None,
         )
 
     @staticmethod
@@ -105,22 +112,21 @@ class Lyapunov(Stage):
 
     @staticmethod
     def compute(tile: Tile, context: Context, upstream: Upstream | None) -> TileResult:
-        """Frame transient, 32 blocks, and for a full spectrum the sum rule on sampled steps."""
+        """Frame transient, as many blocks as each point needs, and for a full spectrum the sum rule on sampled steps."""
         assert upstream is not None
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
         k = n_exponents(tile.network, context)
         run = _Run(network, tile, context, upstream, k)
-        warm, block = _lengths(context)[0], _lengths(context)[1] // BLOCKS
+        warm, steps = _lengths(context)
         run.align(warm)
-        stretch = np.stack([run.block(block, checked=b in SUM_RULE_BLOCKS) for b in range(BLOCKS)], axis=1)
-        per_time = stretch / (block * run.dt)
-        bad = diverged(from_blocks(run.problem.Z[: run.problem.state_blocks], run.problem.N, run.problem.count))
-        bad |= upstream.status == Status.DIVERGED
-        values = _statistics(per_time, tile.network.N)
+        rates = run.average(steps // BLOCKS)
+        bad = run.lost | (upstream.status == Status.DIVERGED)
+        values = _statistics(rates, tile.network.N)
+        values["averaging_time"] = np.array([len(r) for r in rates]) * (steps // BLOCKS * run.dt)
         values["orthonormalization_interval"] = run.interval * run.dt
         if context.options.exponents == "all":
             values["sum_rule_residual"] = run.residual()
-        status = np.where([_unsettled(rates) for rates in per_time], Status.NOT_CONVERGED, Status.OK)
+        status = np.where([_unsettled(r) for r in rates], Status.NOT_CONVERGED, Status.OK)
         if context.options.exponents == "all":
             status = np.where(values["sum_rule_residual"] > SUM_RULE_TOLERANCE, Status.UNRESOLVED, status)
         status = np.where(bad, Status.DIVERGED, status).astype(np.int8)
@@ -142,23 +148,29 @@ def _lengths(context: Context) -> tuple[int, int]:
 
 
 class _Run:
-    """A tile's states and frames on their way; `interval` (B,) steps between orthonormalizations of each point."""
+    """A tile's states and frames on their way.
+
+    Of all points (B,): `interval`, steps between orthonormalizations; `lost`, whether the state left all bounds by the end
+    of the point's own run. `here`: the points that the columns still hold.
+    """
 
     def __init__(self, network: Network, tile: Tile, context: Context, upstream: Upstream, k: int) -> None:
         frame = tangent_frame(tile.network, context, len(tile), k)
-        self.network, self.tile, self.context, self.k = network, tile, context, k
+        self.network, self.context, self.k = network, context, k
         self.problem: Problem = prepare_problem(network, tile, context, upstream.state, frame)
         self.dt = context.model.step_length(context.model_options)
         self.step = upstream.steps
+        self.here = np.arange(len(tile))
         self.interval = np.full(len(tile), max(1, round(0.5 / self.dt)) if self.dt < 1 else 1, np.int64)
+        self.lost = np.zeros(len(tile), np.bool_)
         self._rule_sums = np.zeros(len(tile))
-        self._rule_steps = 0
+        self._rule_steps = np.zeros(len(tile), np.int64)
 
     def evolve(self, n_steps: int) -> Floats:
-        """(B, k) logarithms of the stretches over n_steps steps."""
-        p = self.problem
+        """(points here, k) logarithms of the stretches over n_steps steps."""
+        p, interval = self.problem, self.interval[self.here]
         stretch = np.zeros((p.count, self.k))
-        evolve(p.method, p.code, p.couplings, p.columns, self.k, p.Z, p.work, self.interval, stretch, self.step, n_steps)
+        evolve(p.method, p.code, p.couplings, p.columns, self.k, p.Z, p.work, interval, stretch, self.step, n_steps)
         self.step += n_steps
         return stretch
 
@@ -176,39 +188,61 @@ class _Run:
         """The longest interval in steps: 32 for a map, 5 tau for a flow."""
         return LONGEST_INTERVAL if self.context.model.time_unit == "step" else max(1, round(5.0 / self.dt))
 
-    def block(self, n_steps: int, *, checked: bool) -> Floats:
+    def average(self, n_steps: int) -> list[Floats]:
+        """Rates (its number of blocks, k) of each point, in blocks of n_steps steps."""
+        target = self.context.options.target
+        rates = np.empty((self.here.size, BLOCKS, self.k))
+        taken = np.zeros(self.here.size, np.int64)
+        earliest = np.full(self.here.size, BLOCKS)
+        active = self.here
+        for b in range(BLOCKS):
+            rates[self.here, b] = self._block(n_steps, active, checked=b in SUM_RULE_BLOCKS) / (n_steps * self.dt)
+            taken[active] = b + 1
+            self.lost[active] = self._diverged()[np.isin(self.here, active)]
+            if target is None:
+                continue
+            if b + 1 == PILOT:
+                earliest = np.array([blocks_needed(r[:PILOT, 0], target) for r in rates])
+            active = active[[b + 1 < earliest[p] or _batch_error(rates[p, : b + 1])[0] > target for p in active]]
+            if not active.size:
+                break
+            self._keep(active)
+        return [np.ascontiguousarray(r[:n]) for r, n in zip(rates, taken, strict=True)]
+
+    def _keep(self, active: NDArray[np.int64]) -> None:
+        """Drops all other points, where that saves a block of columns."""
+        if column_blocks(active.size, self.k) < column_blocks(self.here.size, self.k):
+            self.problem = remaining(self.problem, np.flatnonzero(np.isin(self.here, active)), self.k)
+            self.here = active
+
+    def _diverged(self) -> NDArray[np.bool_]:
+        p = self.problem
+        return diverged(from_blocks(p.Z[: p.state_blocks], p.N, p.count))
+
+    def _block(self, n_steps: int, active: NDArray[np.int64], *, checked: bool) -> Floats:
         """One block of the average; a checked one starts with steps whose determinants are computed on the side."""
         if not checked or self.context.options.exponents != "all":
             return self.evolve(n_steps)
         window = min(self.longest, n_steps)
-        states = self._states_ahead(window)
+        positions = np.flatnonzero(np.isin(self.here, active))
+        expected = self._log_determinants(remaining(self.problem, positions, 0), window)
         head = self.evolve(window)
-        self._rule_sums += head.sum(axis=1) - self._log_determinants(states)
-        self._rule_steps += window
+        self._rule_sums[active] += head[positions].sum(axis=1) - expected
+        self._rule_steps[active] += window
         return head + self.evolve(n_steps - window)
 
-    def _states_ahead(self, n_steps: int) -> list[Floats]:
-        """The states (N, B) before each of the next n_steps steps; the run itself does not move."""
-        p = self.problem
-        states = [from_blocks(p.Z[: p.state_blocks], p.N, p.count)]
-        ahead = prepare_problem(self.network, self.tile, self.context, states[0], None)
-        for i in range(n_steps - 1):
-            advance(p.method, p.code, ahead.couplings, ahead.columns, ahead.Z, ahead.work, self.step + i, 1)
-            states.append(from_blocks(ahead.Z, p.N, p.count))
-        return states
-
-    def _log_determinants(self, states: list[Floats]) -> Floats:
-        """(B,) sum over the sampled steps of log |det| of the step's own tangent, formed densely without the kernel."""
+    def _log_determinants(self, p: Problem, n_steps: int) -> Floats:
+        """(count,) sum over its next steps of log |det| of the step's own tangent, formed densely without the kernel."""
+        states = []
+        for i in range(n_steps):
+            states.append(from_blocks(p.Z, p.N, p.count))
+            advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, self.step + i, 1)
         model, options = self.context.model, self.context.model_options
-        coefficients = model.coefficients(self.tile, options)
-        total = np.zeros(self.problem.count)
-        for p in range(self.problem.count):
-            J = self.network.dense(float(coefficients.gain_out[p]))
-            for state in states:
-                if np.all(np.isfinite(state[:, p])):
-                    drive = from_blocks(self.problem.columns.drive, self.problem.N, self.problem.count)[:, p]
-                    step = model.jacobian(J, state[:, p], drive, coefficients, p, options)
-                    total[p] += np.linalg.slogdet(step)[1]
+        total = np.zeros(p.count)
+        for c in range(p.count):
+            J = self.network.dense(float(p.coefficients.gain_out[c]))
+            for x in (x[:, c] for x in states if np.all(np.isfinite(x[:, c]))):
+                total[c] += np.linalg.slogdet(model.jacobian(J, x, p.drive[:, c], p.coefficients, c, options))[1]
         return total
 
     def residual(self) -> Floats:
@@ -216,19 +250,34 @@ class _Run:
         return np.abs(self._rule_sums) / (self._rule_steps * self.problem.N)
 
 
-def _statistics(per_time: Floats, N: int) -> dict[str, NDArray[Any]]:
-    """Values of all points from their rates per block (B, BLOCKS, k); each reduced on its own, so that its bits are its own."""
-    points = [_point_statistics(np.ascontiguousarray(rates), N) for rates in per_time]
+def blocks_needed(pilot: Floats, target: float) -> int:
+    """The least number of blocks that brings the error of a shortened run, see `_errors`, down to the target.
+
+    pilot (PILOT,): the leading exponent's rates. One whose halves differ is no sample of what follows: such a point takes all
+    blocks. What is not finite will not become so.
+    """
+    if not np.all(np.isfinite(pilot)):
+        return PILOT
+    first, second = pilot[: PILOT // 2], pilot[PILOT // 2 :]
+    gap, chance = abs(first.mean() - second.mean()), np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / (PILOT // 2))
+    if gap > max(3.0 * chance, target):
+        return BLOCKS
+    return int(np.clip(np.ceil(PILOT_FACTOR * pilot.var(ddof=1) / target**2), PILOT, BLOCKS))
+
+
+def _statistics(rates: list[Floats], N: int) -> dict[str, NDArray[Any]]:
+    """Values of all points from their rates (blocks, k); each reduced on its own, so that its bits are its own."""
+    points = [_point_statistics(r, N) for r in rates]
     return {name: np.stack([np.asarray(point[name]) for point in points]) for name in points[0]}
 
 
 def _point_statistics(rates: Floats, N: int) -> dict[str, Any]:
-    """Averages over the blocks of rates (BLOCKS, k), sorted after averaging, batch-mean errors, and what follows from them."""
+    """Averages over the blocks of rates (blocks, k), sorted after averaging, their errors, and what follows from them."""
+    trace = np.full(BLOCKS, np.nan)
     with np.errstate(invalid="ignore"):
-        mean = rates.mean(axis=0)
-        error = rates.std(axis=0, ddof=1) / np.sqrt(BLOCKS)
+        mean, error = rates.mean(axis=0), _errors(rates)
         order = np.argsort(-mean, kind="stable")
-        trace = np.cumsum(rates[:, order[0]]) / np.arange(1, BLOCKS + 1)
+        trace[: len(rates)] = np.cumsum(rates[:, order[0]]) / np.arange(1, len(rates) + 1)
     exponent = mean[order]
     return {
         "lambda_max": exponent[0],
@@ -239,6 +288,26 @@ def _point_statistics(rates: Floats, N: int) -> dict[str, Any]:
         "kaplan_yorke_dimension": kaplan_yorke_dimension(exponent, N),
         "entropy": entropy(exponent, N),
     }
+
+
+def _errors(rates: Floats) -> Floats:
+    """(k,) standard errors of the averages of rates (blocks, k).
+
+    A rule that looks again and again at an error which it then reports stops where that error happens to be too small. Where
+    a first sample of fixed size decides the length and the error is told from that sample alone, mean / error is Student's t
+    (SOURCE: Stein 1945, Ann. Math. Stat. 16, 243). So the error of a shortened run is the larger of two: that of the pilot,
+    scaled to all blocks taken, and that of all blocks, which catches a pilot that happened to be calm.
+    """
+    if len(rates) == BLOCKS:
+        return _batch_error(rates)
+    pilot = rates[:PILOT].std(axis=0, ddof=1) * np.sqrt(PILOT_FACTOR / len(rates))
+    return np.asarray(np.maximum(_batch_error(rates), pilot))
+
+
+def _batch_error(rates: Floats) -> Floats:
+    """(k,) scatter of rates (blocks, k) over the root of their number."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(rates.std(axis=0, ddof=1) / np.sqrt(len(rates)))
 
 
 def kaplan_yorke_dimension(exponent: Floats, N: int) -> float:
@@ -266,27 +335,30 @@ def entropy(exponent: Floats, N: int) -> float:
 
 
 def _unsettled(rates: Floats) -> bool:
-    """Whether the halves of lambda_1's average over rates (BLOCKS, k) differ by more than chance and 2 %, or 0.01."""
+    """Whether the halves of lambda_1's average over rates (blocks, k) differ by more than chance and 2 %, or 0.01."""
     leading = np.ascontiguousarray(rates[:, 0])
-    first, second = leading[: BLOCKS // 2], leading[BLOCKS // 2 :]
+    first, second = leading[: len(leading) // 2], leading[len(leading) // 2 :]
     with np.errstate(invalid="ignore"):
-        error = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / (BLOCKS // 2))
+        error = np.sqrt(first.var(ddof=1) / first.size + second.var(ddof=1) / second.size)
         gap = abs(first.mean() - second.mean())
         return bool(gap > 5.0 * error + max(0.01, 0.02 * abs(leading.mean())))
 
 
 def _variables(unit: str, *, all_exponents: bool) -> tuple[Variable, ...]:
     rate, benettin = f"{unit}-1", "Benettin et al. 1980"
+    errors = "batch means, 32 blocks; where a target ended the run, not below those of its first 8 (Stein 1945)"
     ragged = {"dims": ("exponent",), "per_network": all_exponents}
     rule = Variable("sum_rule_residual", "|sum of the exponents - mean log |det DF|| per step and mode", "1", "exact identity")
     return (
         Variable("lambda_max", "largest Lyapunov exponent", rate, benettin),
-        Variable("lambda_max_se", "standard error of the largest Lyapunov exponent", rate, "batch means, 32 blocks"),
-        Variable("lambda_max_trace", "running average of the largest exponent", rate, benettin, ("block",)),
+        Variable("lambda_max_se", "standard error of the largest Lyapunov exponent", rate, errors),
+        Variable("lambda_max_trace", "running average of the largest exponent; NaN behind the point's end", rate, benettin,
+                 ("block",)),
         Variable("lyapunov_exponent", "Lyapunov exponents, largest first", rate, benettin, **ragged),  # type: ignore[arg-type]
-        Variable("lyapunov_exponent_se", "standard errors of the exponents", rate, "batch means, 32 blocks", **ragged),  # type: ignore[arg-type]
+        Variable("lyapunov_exponent_se", "standard errors of the exponents", rate, errors, **ragged),  # type: ignore[arg-type]
         Variable("kaplan_yorke_dimension", "Kaplan-Yorke dimension; NaN if too few exponents", "1", "Kaplan & Yorke 1979"),
         Variable("entropy", "sum of the positive exponents; NaN if too few exponents", rate, "Pesin 1977"),
+        Variable("averaging_time", "time that the exponents are averaged over", unit, "duration, or until the target was met"),
         Variable("orthonormalization_interval", "time between two orthonormalizations", unit, "from the measured spread"),
         *((rule,) if all_exponents else ()),
     )  # fmt: skip

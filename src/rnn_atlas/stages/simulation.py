@@ -23,9 +23,18 @@ from rnn_atlas.identity import stream
 from rnn_atlas.kernels.lanes import LANES
 from rnn_atlas.kernels.product import padded
 from rnn_atlas.kernels.recording import Recording, recording, window_depth
-from rnn_atlas.kernels.simulate import advance, observe
-from rnn_atlas.kernels.step import RK4, from_blocks
-from rnn_atlas.stages.columns import NEVER_RECORDED, Problem, diverged, initial_state, masked, prepare_problem
+from rnn_atlas.kernels.simulate import advance, observe, observe_at_rest
+from rnn_atlas.kernels.step import RK4, from_blocks, to_blocks
+from rnn_atlas.stages.columns import (
+    NEVER_RECORDED,
+    Problem,
+    column_blocks,
+    diverged,
+    initial_state,
+    masked,
+    prepare_problem,
+    remaining,
+)
 from rnn_atlas.stages.observables import (
     activity_spectrum,
     autocovariance,
@@ -38,6 +47,8 @@ from rnn_atlas.status import Regime, Status
 
 RECORDED_NEURONS = 64
 SNAPSHOTS = 128
+REST_CHECK = 64
+"""Steps from one look for points at rest to the next."""
 
 
 class Simulation(Stage):
@@ -103,19 +114,61 @@ class Simulation(Stage):
         """Transient, then a recorded run; statuses OK or DIVERGED."""
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
         problem = prepare_problem(network, tile, context, initial_state(tile, context), None)
-        plan = Schedule.of(context)
-        record = _empty_recording(problem, context)
-        fixed = (problem.method, problem.code)
-        advance(*fixed, problem.couplings, problem.columns, problem.Z, problem.work, 0, plan.transient)
-        observe(
-            *fixed, context.model.time_unit == "tau", problem.couplings, problem.columns, random_direction(tile, context),
-            problem.Z, problem.work, record, plan.transient, plan.stride,
-        )  # fmt: skip
-        final = from_blocks(problem.Z, problem.N, problem.count)
-        bad = diverged(final)
-        values = _observables(problem, record, context, tile, final)
+        at_rest = relax(problem, Schedule.of(context).transient)
+        direction, parts = random_direction(tile, context), resting_apart(at_rest)
+        runs = [
+            _recorded(remaining(problem, part, 0) if part.size < len(tile) else problem, context, direction, is_moving=i == 0)
+            for i, part in enumerate(parts)
+            if part.size
+        ]
+        order = np.argsort(np.concatenate(parts))
+        values = {name: np.concatenate([run[name] for run in runs])[order] for name in runs[0]}
+        bad = diverged(values["final_state"].T)
         status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
         return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, coordinates(context))
+
+
+def relax(problem: Problem, n_steps: int) -> NDArray[np.bool_]:
+    """Takes the states of a problem n_steps ahead. Returns (B,) which of them came to rest: a step left them as they were,
+    bit for bit, and so will all others.
+
+    Looked at every REST_CHECK steps; points at rest are left out as soon as that saves a block of columns.
+    """
+    p, here = problem, np.arange(problem.count)
+    states, at_rest = np.empty((p.N, p.count)), np.zeros(p.count, np.bool_)
+    for step in range(0, n_steps, REST_CHECK):
+        taken = min(REST_CHECK, n_steps - step)
+        advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, step, taken - 1)
+        before = from_blocks(p.Z, p.N, p.count)
+        advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, step + taken - 1, 1)
+        states[:, here] = after = from_blocks(p.Z, p.N, p.count)
+        at_rest[here] = np.all(before.view(np.int64) == after.view(np.int64), axis=0) & (p.coefficients.noise == 0)
+        moving = np.flatnonzero(~at_rest[here])
+        if not moving.size:
+            break
+        if column_blocks(moving.size, 0) < column_blocks(here.size, 0):
+            p, here = remaining(p, moving, 0), here[moving]
+    if n_steps:
+        problem.Z[:] = to_blocks(states, problem.Z.shape[1])
+    return at_rest
+
+
+def resting_apart(at_rest: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
+    """Points that are run on, and behind them those at rest that need no columns beside these: none if all fit in as well."""
+    moving, resting = np.flatnonzero(~at_rest), np.flatnonzero(at_rest)
+    room = LANES * column_blocks(moving.size, 0) - moving.size
+    return [np.sort(np.concatenate([moving, resting[:room]])), resting[room:]]
+
+
+def _recorded(problem: Problem, context: Context, direction: Floats, *, is_moving: bool) -> dict[str, NDArray[Any]]:
+    """All values of a problem's points from a recorded run, of which points at rest need no more than the recording."""
+    plan, record = Schedule.of(context), _empty_recording(problem, context)
+    how = (problem.method, problem.code, context.model.time_unit == "tau", problem.couplings, problem.columns, direction)
+    if is_moving:
+        observe(*how, problem.Z, problem.work, record, plan.transient, plan.stride)
+    else:
+        observe_at_rest(*how, problem.Z, problem.work, record)
+    return _observables(problem, record, context, from_blocks(problem.Z, problem.N, problem.count))
 
 
 def random_direction(tile: Tile, context: Context) -> Floats:
@@ -184,10 +237,10 @@ def coordinates(context: Context) -> dict[str, NDArray[Any]]:
     }
 
 
-def _observables(problem: Problem, record: Recording, context: Context, tile: Tile, final: Floats) -> dict[str, NDArray[Any]]:
-    """All values of the tile, point first. Each point is reduced in lanes of its own, so that its bits are its own."""
+def _observables(problem: Problem, record: Recording, context: Context, final: Floats) -> dict[str, NDArray[Any]]:
+    """All values of a problem, point first. Each point is reduced in lanes of its own, so that its bits are its own."""
     plan, options, axes, count = Schedule.of(context), context.options, coordinates(context), problem.count
-    noisy = np.asarray(context.model.coefficients(tile, context.model_options).noise > 0)
+    noisy = np.asarray(problem.coefficients.noise > 0)
     with np.errstate(over="ignore", invalid="ignore"):  # a diverging column may; it is NaN in the end
         settled = np.isfinite(per_point(record.level, count)) & (per_point(record.peak, count) < NEVER_RECORDED)
         mean, square, kinetic, fingerprint = (
