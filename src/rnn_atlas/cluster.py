@@ -55,6 +55,7 @@ def _local(workers: int) -> Iterator[Any]:
         tempfile.TemporaryDirectory(prefix="rnn-atlas-") as scratch,
     ):
         get_mp_context().set_forkserver_preload(["rnn_atlas.execute", "distributed.nanny"])
-        with LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address=None, local_directory=scratch) as local:
+        # NOTE: port 0 is any that is free: two studies may run on one machine.
+        with LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address=":0", local_directory=scratch) as local:
             local.scale(workers)
             yield local
