@@ -196,7 +196,8 @@ def pin_threads() -> None:
     """
     from threadpoolctl import threadpool_limits
 
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    for name in THREAD_VARIABLES:
+        os.putenv(name, "1")
     threadpool_limits(limits=1)
 
 
