@@ -16,10 +16,50 @@ from numba.extending import intrinsic, models, overload, register_model
 from numpy.typing import NDArray
 
 LANES = 8
-_VECTOR = ir.VectorType(ir.DoubleType(), LANES)
+I64 = ir.IntType(64)
+VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 _CONTRACT = ("contract",)
 _DUST = 1e-290
 _intrinsic: Any = intrinsic  # for compiled code, which calls it without the first argument
+
+
+# ---- what intrinsics on vectors are written with ---------------------------------------------------------------------
+
+
+def start_of(context, builder, kind, value, *index):
+    """Pointer to value[index, 0, ...] of a contiguous array; index are i64 values for its first dimensions."""
+    array = context.make_array(kind)(context, builder, value)
+    place = ir.Constant(I64, 0)
+    for dim in range(kind.ndim):
+        size = builder.extract_value(array.shape, dim)
+        place = builder.add(builder.mul(place, size), index[dim] if dim < len(index) else ir.Constant(I64, 0))
+    return builder.gep(array.data, [place])
+
+
+def vector_at(builder, pointer, place):
+    """Address of the vector that starts `place` (i64) numbers behind a pointer."""
+    return builder.bitcast(builder.gep(pointer, [place]), VECTOR.as_pointer())
+
+
+def splat(builder, value):
+    """A vector of eight times the same number."""
+    undefined = ir.Constant(VECTOR, ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(I64, 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+
+
+def fma(builder, a, b, c):
+    """A b + c, rounded once."""
+    return _library(builder, "fma", a, b, c)
+
+
+def _library(builder, name, *vectors):
+    """One of LLVM's functions of vectors."""
+    kind = ir.FunctionType(VECTOR, [VECTOR] * len(vectors))
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f64"), vectors)
+
+
+# ---- the type, and its operations in compiled code -------------------------------------------------------------------
 
 
 class _Lanes(types.Type):
@@ -30,15 +70,14 @@ class _Lanes(types.Type):
 @register_model(_Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, fe_type: Any) -> None:
-        super().__init__(manager, fe_type, _VECTOR)
+        super().__init__(manager, fe_type, VECTOR)
 
 
 _lanes = _Lanes()
 
 
 def _address(context, builder, array_t, array, offset):
-    data = context.make_array(array_t)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [offset]), _VECTOR.as_pointer())
+    return vector_at(builder, start_of(context, builder, array_t, array), offset)
 
 
 @_intrinsic
@@ -56,8 +95,7 @@ def number(typingctx, array, offset):
     """The one double at `offset`."""
 
     def codegen(context, builder, signature, arguments):
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        return builder.load(builder.gep(data, [arguments[1]]))
+        return builder.load(builder.gep(start_of(context, builder, signature.args[0], arguments[0]), [arguments[1]]))
 
     return types.float64(array, types.intp), codegen
 
@@ -78,8 +116,8 @@ def set_number(typingctx, array, offset, value):
     """Writes one double at `offset`."""
 
     def codegen(context, builder, signature, arguments):
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        builder.store(arguments[2], builder.gep(data, [arguments[1]]))
+        start = start_of(context, builder, signature.args[0], arguments[0])
+        builder.store(arguments[2], builder.gep(start, [arguments[1]]))
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.float64), codegen
@@ -90,9 +128,7 @@ def everywhere(typingctx, value):
     """The same number in every lane."""
 
     def codegen(context, builder, signature, arguments):
-        undefined = ir.Constant(_VECTOR, ir.Undefined)
-        first = builder.insert_element(undefined, arguments[0], ir.Constant(ir.IntType(32), 0))
-        return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+        return splat(builder, arguments[0])
 
     return _lanes(types.float64), codegen
 
@@ -102,10 +138,8 @@ def without_dust(typingctx, value):
     """0 where a number is below 1e-290: a column that decays to rest would end in subnormal numbers, which are slow."""
 
     def codegen(context, builder, signature, arguments):
-        kind = ir.FunctionType(_VECTOR, [_VECTOR])
-        fabs = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fabs.v{LANES}f64")
-        is_dust = builder.fcmp_ordered("<", builder.call(fabs, arguments), ir.Constant(_VECTOR, [_DUST] * LANES))
-        return builder.select(is_dust, ir.Constant(_VECTOR, [0.0] * LANES), arguments[0])
+        is_dust = builder.fcmp_ordered("<", _library(builder, "fabs", arguments[0]), ir.Constant(VECTOR, [_DUST] * LANES))
+        return builder.select(is_dust, ir.Constant(VECTOR, [0.0] * LANES), arguments[0])
 
     return _lanes(_lanes), codegen
 
@@ -116,8 +150,7 @@ def larger(typingctx, a, b):
 
     def codegen(context, builder, signature, arguments):
         a, b = arguments
-        fabs = cgutils.get_or_insert_function(builder.module, ir.FunctionType(_VECTOR, [_VECTOR]), f"llvm.fabs.v{LANES}f64")
-        size = builder.call(fabs, [a])
+        size = _library(builder, "fabs", a)
         return builder.select(builder.fcmp_ordered(">", size, b), size, b)
 
     return _lanes(_lanes, _lanes), codegen

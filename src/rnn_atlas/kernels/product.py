@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from rnn_atlas.kernels.compiled import compiled, inlined
-from rnn_atlas.kernels.lanes import LANES, aligned_zeros
+from rnn_atlas.kernels.lanes import I64, LANES, VECTOR, aligned_zeros, fma, splat, start_of, vector_at
 
 Floats = NDArray[np.float64]
 
@@ -27,41 +27,11 @@ _WHOLE, _SLICE = 256, 128
 """Presynaptic neurons of a slice: their activities in a pass of columns stay in the first-level cache."""
 _AHEAD = 32
 """Presynaptic neurons by which the couplings are fetched ahead of their use."""
-_I64 = ir.IntType(64)
-_VECTOR = ir.VectorType(ir.DoubleType(), LANES)
 
 
 def padded(count: int, multiple: int) -> int:
     """The smallest multiple of `multiple` that is at least `count`."""
     return -(-count // multiple) * multiple
-
-
-def _start(context, builder, kind, value, *index):
-    """Pointer to value[index, 0, ...] of a contiguous array; index are i64 values for its first dimensions."""
-    array = context.make_array(kind)(context, builder, value)
-    place = ir.Constant(_I64, 0)
-    for dim in range(kind.ndim):
-        size = builder.extract_value(array.shape, dim)
-        place = builder.add(builder.mul(place, size), index[dim] if dim < len(index) else ir.Constant(_I64, 0))
-    return builder.gep(array.data, [place])
-
-
-def _vector_at(builder, pointer, place):
-    """Address of the vector that starts `place` (i64) numbers behind a pointer."""
-    return builder.bitcast(builder.gep(pointer, [place]), _VECTOR.as_pointer())
-
-
-def _splat(builder, number):
-    """A vector of eight times the same number."""
-    undefined = ir.Constant(_VECTOR, ir.Undefined)
-    first = builder.insert_element(undefined, number, ir.Constant(_I64, 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
-
-
-def _fma(builder, a, b, c):
-    """A b + c, rounded once."""
-    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{LANES}f64"), [a, b, c])
 
 
 def _fetch(builder, pointer):
@@ -85,33 +55,33 @@ def panel_product(n_rows: int, n_blocks: int):
         def codegen(context, builder, signature, arguments):
             panel_t, _, _, F_t, H_t = signature.args[:5]
             panel_v, s_v, p_v, F_v, H_v, block_v, row_v, first_v, count_v, keep_v = arguments
-            weights = _start(context, builder, panel_t, panel_v, s_v, p_v)
-            lanes = ir.Constant(_I64, LANES)
-            blocks = [builder.add(block_v, ir.Constant(_I64, b)) for b in range(n_blocks)]
-            columns = [_start(context, builder, F_t, F_v, b, first_v) for b in blocks]
-            results = [_start(context, builder, H_t, H_v, b, row_v) for b in blocks]
+            weights = start_of(context, builder, panel_t, panel_v, s_v, p_v)
+            lanes = ir.Constant(I64, LANES)
+            blocks = [builder.add(block_v, ir.Constant(I64, b)) for b in range(n_blocks)]
+            columns = [start_of(context, builder, F_t, F_v, b, first_v) for b in blocks]
+            results = [start_of(context, builder, H_t, H_v, b, row_v) for b in blocks]
             places = [
-                (b, r, _vector_at(builder, results[b], ir.Constant(_I64, r * LANES)))
+                (b, r, vector_at(builder, results[b], ir.Constant(I64, r * LANES)))
                 for b in range(n_blocks)
                 for r in range(n_rows)
             ]
-            sums = {(b, r): cgutils.alloca_once(builder, _VECTOR) for b, r, _ in places}
+            sums = {(b, r): cgutils.alloca_once(builder, VECTOR) for b, r, _ in places}
             with builder.if_else(builder.icmp_signed("!=", keep_v, ir.Constant(keep_v.type, 0))) as (then, otherwise):
                 with then:
                     for b, r, place in places:
                         builder.store(builder.load(place, align=8), sums[b, r])
                 with otherwise:
                     for b, r, _ in places:
-                        builder.store(ir.Constant(_VECTOR, [0.0] * LANES), sums[b, r])
-            with cgutils.for_range(builder, count_v, intp=_I64) as loop:
+                        builder.store(ir.Constant(VECTOR, [0.0] * LANES), sums[b, r])
+            with cgutils.for_range(builder, count_v, intp=I64) as loop:
                 offset = builder.mul(loop.index, lanes)
-                inputs = [builder.load(_vector_at(builder, column, offset), align=8) for column in columns]
-                at = builder.mul(loop.index, ir.Constant(_I64, n_rows))
-                _fetch(builder, builder.gep(weights, [builder.add(at, ir.Constant(_I64, _AHEAD * n_rows))]))
+                inputs = [builder.load(vector_at(builder, column, offset), align=8) for column in columns]
+                at = builder.mul(loop.index, ir.Constant(I64, n_rows))
+                _fetch(builder, builder.gep(weights, [builder.add(at, ir.Constant(I64, _AHEAD * n_rows))]))
                 for r in range(n_rows):
-                    weight = _splat(builder, builder.load(builder.gep(weights, [builder.add(at, ir.Constant(_I64, r))])))
+                    weight = splat(builder, builder.load(builder.gep(weights, [builder.add(at, ir.Constant(I64, r))])))
                     for b in range(n_blocks):
-                        builder.store(_fma(builder, weight, inputs[b], builder.load(sums[b, r])), sums[b, r])
+                        builder.store(fma(builder, weight, inputs[b], builder.load(sums[b, r])), sums[b, r])
             for b, r, place in places:
                 builder.store(builder.load(sums[b, r]), place, align=8)
             return context.get_dummy_value()

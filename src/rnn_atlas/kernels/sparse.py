@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from rnn_atlas.kernels.compiled import compiled
-from rnn_atlas.kernels.lanes import LANES
+from rnn_atlas.kernels.lanes import I64, LANES, VECTOR, fma, splat, start_of, vector_at
 
 BLOCKS = 2
 """Column blocks per pass over the rows: chains that do not wait for one another. Changes the speed, not the numbers."""
@@ -41,35 +41,23 @@ def _row_product(n_blocks: int):
         def codegen(context, builder, signature, arguments):
             rows_t, F_t, H_t = signature.args[:3]
             rows_v, F_v, H_v, block_v, row_v, first_v, last_v = arguments
-            double, i64 = ir.DoubleType(), ir.IntType(64)
-            vector = ir.VectorType(double, LANES)
-            fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), f"llvm.fma.v{LANES}f64")
-            inputs, weights = (
-                context.make_array(rows_t.types[k])(context, builder, builder.extract_value(rows_v, k)).data for k in (1, 2)
-            )
-            F_array, H_array = (context.make_array(t)(context, builder, v) for t, v in ((F_t, F_v), (H_t, H_v)))
-            stride = builder.mul(builder.extract_value(F_array.shape, 1), ir.Constant(i64, LANES))
-            starts = [builder.mul(builder.add(block_v, ir.Constant(i64, b)), stride) for b in range(n_blocks)]
-
-            def address(data, b, neuron):
-                place = builder.add(starts[b], builder.mul(neuron, ir.Constant(i64, LANES)))
-                return builder.bitcast(builder.gep(data, [place]), vector.as_pointer())
-
-            zero = ir.Constant(vector, [0.0] * LANES)
-            sums = [cgutils.alloca_once_value(builder, zero) for _ in range(n_blocks)]
+            inputs, weights = (start_of(context, builder, rows_t.types[k], builder.extract_value(rows_v, k)) for k in (1, 2))
+            blocks = [builder.add(block_v, ir.Constant(I64, b)) for b in range(n_blocks)]
+            columns = [start_of(context, builder, F_t, F_v, b) for b in blocks]
+            results = [start_of(context, builder, H_t, H_v, b, row_v) for b in blocks]
+            zero = ir.Constant(VECTOR, [0.0] * LANES)
+            sums = [cgutils.alloca_once_value(builder, zero) for _ in blocks]
             for slot in sums:
                 builder.store(zero, slot)
-            with cgutils.for_range_slice(builder, first_v, last_v, ir.Constant(i64, 1), intp=i64) as (entry, _):
-                neuron = builder.sext(builder.load(builder.gep(inputs, [entry])), i64)
-                weight = builder.load(builder.gep(weights, [entry]))
-                splat = builder.insert_element(ir.Constant(vector, ir.Undefined), weight, ir.Constant(i64, 0))
-                mask = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-                splat = builder.shuffle_vector(splat, ir.Constant(vector, ir.Undefined), mask)
-                for b, slot in enumerate(sums):
-                    column = builder.load(address(F_array.data, b, neuron), align=8)
-                    builder.store(builder.call(fma, [splat, column, builder.load(slot)]), slot)
-            for b, slot in enumerate(sums):
-                builder.store(builder.load(slot), address(H_array.data, b, row_v), align=8)
+            with cgutils.for_range_slice(builder, first_v, last_v, ir.Constant(I64, 1), intp=I64) as (entry, _):
+                neuron = builder.sext(builder.load(builder.gep(inputs, [entry])), I64)
+                weight = splat(builder, builder.load(builder.gep(weights, [entry])))
+                offset = builder.mul(neuron, ir.Constant(I64, LANES))
+                for column, slot in zip(columns, sums, strict=True):
+                    value = builder.load(vector_at(builder, column, offset), align=8)
+                    builder.store(fma(builder, weight, value, builder.load(slot)), slot)
+            for result, slot in zip(results, sums, strict=True):
+                builder.store(builder.load(slot), vector_at(builder, result, ir.Constant(I64, 0)), align=8)
             return context.get_dummy_value()
 
         return signature, codegen
