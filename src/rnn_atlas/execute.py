@@ -25,7 +25,7 @@ from rnn_atlas.registry import STAGES
 from rnn_atlas.stages.simulation import Schedule
 from rnn_atlas.status import Status
 
-WORTH_A_CLUSTER = 1e9
+WORTH_A_CLUSTER = 1e10
 """Flops of a stage from which on a local cluster is started: they take about as long as it does."""
 WORKERS_WITHIN = 300.0
 """Seconds in which the first worker of a local cluster must be there."""
