@@ -32,6 +32,11 @@ _LABELS = {
     "transient_time_later": "second time since the initial condition",
     "onset_gamma": "leak at which the onset is told",
     "outlier_index": "number of the outlier",
+    "receiver": "neuron that answers",
+    "emitter": "neuron that gets the signal",
+    "response_lag": "time since the signal",
+    "response_frequency": "frequency of the signal",
+    "resonance_index": "number of the resonance",
 }
 FLAGS = tuple((int(s), s.name.lower()) for s in Status)
 
@@ -163,7 +168,7 @@ def _write_sweep(
     yield from _write_coordinates(group, [v for v in variables if not v.per_network and v.published], coordinates, study, stage)
     ragged = [v for v in variables if v.per_network and v.published]
     if ragged:
-        yield from _write_per_network(group, study, grid, ragged, reader)
+        yield from _write_per_network(group, study, stage, grid, ragged, reader)
 
 
 def _extra(variable: Variable, grid: _Grid, coordinates: dict[str, NDArray[Any]]) -> tuple[int, ...]:
@@ -171,7 +176,7 @@ def _extra(variable: Variable, grid: _Grid, coordinates: dict[str, NDArray[Any]]
 
 
 def _write_per_network(
-    group: zarr.Group, study: Study, grid: _Grid, variables: list[Variable], reader: tiles.Reader
+    group: zarr.Group, study: Study, stage: str, grid: _Grid, variables: list[Variable], reader: tiles.Reader
 ) -> Iterator[tuple[str, str]]:
     """Arrays whose length depends on N stand in one subgroup per N, without the N axis."""
     dims = {name: values for name, values in grid.dims.items() if name != "N"}
@@ -185,6 +190,8 @@ def _write_per_network(
             block = _gather(variable, places, {}, reader)
             name, value = _write(sub, variable, [*dims, *variable.dims], block.reshape(*shape, *block.shape[1:]))
             yield f"N={N}/{name}", value
+        coordinates = _tile_coordinates(places, reader)
+        yield from ((f"N={N}/{name}", value) for name, value in _write_coordinates(sub, variables, coordinates, study, stage))
 
 
 def _tile_coordinates(places: list[tiles.Place | None], reader: tiles.Reader) -> dict[str, NDArray[Any]]:
@@ -235,6 +242,7 @@ def _write_coordinates(
     unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
     units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
     units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1", "transient_time": unit, "transient_time_later": unit}
+    units |= {"response_lag": unit, "response_frequency": f"cycles {unit}-1"}
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):
         values = coordinates[name]

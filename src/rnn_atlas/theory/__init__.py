@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rnn_atlas.theory.onsets import local_instability, onset, onset_type
     from rnn_atlas.theory.populations import PopulationState, flow_populations, snt_populations
     from rnn_atlas.theory.power import autocovariance, power_spectrum
+    from rnn_atlas.theory.response import flow_resolvent, fluctuation_prediction, resolvent
     from rnn_atlas.theory.states import Branch, System, branches
     from rnn_atlas.theory.transient import Transient, snt_transient
 
@@ -24,12 +25,13 @@ _MODULES = {
     "onsets": ("local_instability", "onset", "onset_type"),
     "populations": ("PopulationState", "flow_populations", "snt_populations"),
     "power": ("autocovariance", "power_spectrum"),
+    "response": ("flow_resolvent", "fluctuation_prediction", "resolvent"),
     "transient": ("Transient", "snt_transient"),
 }
 __all__ = [
     "Branch", "Law", "PopulationState", "Structure", "System", "Transient", "autocovariance", "branches", "flow",
-    "flow_populations", "flow_system", "local_instability", "onset", "onset_type", "power_spectrum", "snt",
-    "snt_populations", "snt_system", "snt_transient",
+    "flow_populations", "flow_resolvent", "flow_system", "fluctuation_prediction", "local_instability", "onset", "onset_type",
+    "power_spectrum", "resolvent", "snt", "snt_populations", "snt_system", "snt_transient",
 ]  # fmt: skip
 
 
