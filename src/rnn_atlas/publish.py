@@ -37,6 +37,10 @@ _LABELS = {
     "response_lag": "time since the signal",
     "response_frequency": "frequency of the signal",
     "resonance_index": "number of the resonance",
+    "covariant_vector": "covariant vector, largest exponent first",
+    "covariant_vector_other": "other covariant vector",
+    "covariant_lag": "time since the kick",
+    "angle": "angle in radians",
 }
 FLAGS = tuple((int(s), s.name.lower()) for s in Status)
 
@@ -242,7 +246,7 @@ def _write_coordinates(
     unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
     units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
     units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1", "transient_time": unit, "transient_time_later": unit}
-    units |= {"response_lag": unit, "response_frequency": f"cycles {unit}-1"}
+    units |= {"response_lag": unit, "covariant_lag": unit, "response_frequency": f"cycles {unit}-1"}
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):
         values = coordinates[name]

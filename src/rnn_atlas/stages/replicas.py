@@ -1,6 +1,7 @@
 """One point of a tile in many columns: replicas of its state side by side, on their way along its trajectory."""
 
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -12,18 +13,24 @@ from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.step import from_blocks, to_blocks
 from rnn_atlas.stages.columns import Problem, prepare_problem
 
+SEGMENT = 2**40
+"""Steps of noise that are set apart for a stage: more than any has."""
+
 
 class Replicas:
     """A point's trajectory, carried on from where the simulation left it.
 
     step: how many steps of noise are used up. Whatever is run takes up the trajectory where the last run left it, under noise
-    that none before has seen, so that what is measured in two runs is independent.
+    that none before has seen, so that what is measured in two runs is independent. segment: stages with different ones, which
+    start from the same state, share no noise either.
     """
 
-    def __init__(self, network: Network, tile: Tile, row: int, context: Context, upstream: Upstream) -> None:
+    def __init__(
+        self, network: Network, tile: Tile, row: int, context: Context, upstream: Upstream, segment: int = 0
+    ) -> None:  # fmt: skip
         self.network, self.context, self.N = network, context, network.N
         self._tile = Tile(tile.network, (tile.points[row],))
-        self.step = upstream.steps
+        self.step = upstream.steps + segment * SEGMENT
         self._walker = self.columns(upstream.state[:, [row]])
 
     @property
@@ -41,6 +48,7 @@ class Replicas:
         """Where the trajectory is, (N,)."""
         return from_blocks(self._walker.Z, self.N, 1)[:, 0]
 
+    @cached_property
     def coupling(self) -> Floats:
         """J (N, N) with the point's gain where the gain multiplies it."""
         return self.network.dense(float(self._walker.coefficients.gain_out[0]))
@@ -77,7 +85,7 @@ class Replicas:
     def jacobian(self, x: Floats) -> Floats:
         """(N, N) the derivative of one step at x (N,)."""
         p, context = self._walker, self.context
-        return context.model.jacobian(self.coupling(), x, p.drive[:, 0], p.coefficients, 0, context.model_options)
+        return context.model.jacobian(self.coupling, x, p.drive[:, 0], p.coefficients, 0, context.model_options)
 
 
 def place(problem: Problem, states: Floats) -> None:

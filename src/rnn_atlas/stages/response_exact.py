@@ -38,6 +38,6 @@ def exact_susceptibility(run: Replicas, plan: Plan) -> Complex:
     if x is None:
         return np.full((plan.receivers.size, plan.emitters.size, plan.harmonics.size), complex(np.nan, np.nan))
     problem, context = run.columns(x[:, None]), run.context
-    arguments = (run.coupling(), x, problem.coefficients, 0, plan.frequency, context.model_options)
+    arguments = (run.coupling, x, problem.coefficients, 0, plan.frequency, context.model_options)
     chi = context.model.susceptibility(*arguments)[:, plan.receivers][:, :, plan.emitters]
     return np.ascontiguousarray(np.moveaxis(chi, 0, -1))
