@@ -1,0 +1,1 @@
+"""Fixed points: search, certificate and audit, without stages and stores."""
