@@ -80,9 +80,9 @@ def enumerate_low_rank(problem: LowRank) -> Enumerated:
 def _radius_of_all(problem: LowRank) -> Floats:
     """(r,) half widths of the box that holds all solutions, a little more than needed so that none lies on a face."""
     if np.isfinite(problem.largest):
-        return 1.01 * problem.largest * np.abs(problem.right).sum(axis=1) + 1e-9
+        return np.asarray(1.01 * problem.largest * np.abs(problem.right).sum(axis=1) + 1e-9)
     residual, jacobian = _evaluated(problem, np.zeros((1, problem.rank)))
-    return 2.0 * np.abs(np.linalg.lstsq(jacobian[0], -residual[0])[0]) + 1.0
+    return np.asarray(2.0 * np.abs(np.linalg.lstsq(jacobian[0], -residual[0])[0]) + 1.0)
 
 
 def _curvatures(problem: LowRank) -> Floats:
