@@ -179,7 +179,7 @@ ROOMS = {
     "theory": {"theory", "errors"},
     "networks": {"networks", "identity", "theory"} | SHARED,
     "models": {"models", "kernels", "theory"} | SHARED,
-    "fixed_points": {"fixed_points", "kernels"},
+    "fixed_points": {"fixed_points", "kernels"} | SHARED,
     "stages": {"stages", "kernels", "identity", "theory", "fixed_points"} | SHARED,
     "registry": {"networks", "models", "stages", "contracts"},
     "atlas": {"config", "identity", "publish", "registry"} | SHARED,
@@ -295,6 +295,7 @@ OUTER = {"dask", "distributed", "xarray", "zarr", "snakemake", "matplotlib", "pa
         ("theory", OUTER | {"yaml", "numba", "pydantic"}),
         ("networks", OUTER | {"yaml", "numba", "scipy"}),
         ("models", OUTER),
+        ("fixed_points", OUTER),
         ("stages", OUTER),
     ],
 )
