@@ -15,6 +15,8 @@ from rnn_atlas.networks.orthogonal import Orthogonal
 from rnn_atlas.networks.populations import Populations
 from rnn_atlas.networks.sparse import SparseNetwork
 from rnn_atlas.stages.covariant import Covariant
+from rnn_atlas.stages.fixed_points import FixedPoints
+from rnn_atlas.stages.kac_rice import KacRice
 from rnn_atlas.stages.lyapunov import Lyapunov
 from rnn_atlas.stages.networks import Networks
 from rnn_atlas.stages.response import Response
@@ -34,7 +36,9 @@ ENSEMBLES: dict[str, type[Ensemble]] = _by_name(
     Gaussian, GaussianLowRank, Populations, Correlated, SparseNetwork, Orthogonal, HeavyTailed, FromFile, FromCallable
 )  # fmt: skip
 MODELS: dict[str, type[Model]] = _by_name(SNT, Rate)
-STAGES: dict[str, type[Stage]] = _by_name(Networks, Theory, Transient, Simulation, Lyapunov, Response, Covariant)
+STAGES: dict[str, type[Stage]] = _by_name(
+    Networks, Theory, Transient, Simulation, Lyapunov, FixedPoints, KacRice, Response, Covariant
+)
 """In the order in which they run."""
 
 REALIZATION = Parameter("realization", 0, "number of the quenched network", low=0, high=1e9, is_integer=True)
