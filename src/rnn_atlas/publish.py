@@ -41,6 +41,7 @@ _LABELS = {
     "covariant_vector_other": "other covariant vector",
     "covariant_lag": "time since the kick",
     "angle": "angle in radians",
+    "transmission_time": "time in a period of the modulation",
 }
 FLAGS = tuple((int(s), s.name.lower()) for s in Status)
 
@@ -281,7 +282,7 @@ def _write_coordinates(
     unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
     units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
     units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1", "transient_time": unit, "transient_time_later": unit}
-    units |= {"response_lag": unit, "covariant_lag": unit, "response_frequency": f"cycles {unit}-1"}
+    units |= {"response_lag": unit, "covariant_lag": unit, "transmission_time": unit, "response_frequency": f"cycles {unit}-1"}
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):
         values = coordinates[name]

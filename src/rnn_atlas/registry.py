@@ -23,6 +23,7 @@ from rnn_atlas.stages.response import Response
 from rnn_atlas.stages.simulation import Simulation
 from rnn_atlas.stages.theory import Theory
 from rnn_atlas.stages.transient import Transient
+from rnn_atlas.stages.transmission import Transmission
 
 
 def _by_name(*entries: Any) -> dict[str, Any]:
@@ -37,7 +38,7 @@ ENSEMBLES: dict[str, type[Ensemble]] = _by_name(
 )  # fmt: skip
 MODELS: dict[str, type[Model]] = _by_name(SNT, Rate)
 STAGES: dict[str, type[Stage]] = _by_name(
-    Networks, Theory, Transient, Simulation, Lyapunov, FixedPoints, KacRice, Response, Covariant
+    Networks, Theory, Transient, Simulation, Lyapunov, FixedPoints, KacRice, Response, Covariant, Transmission
 )
 """In the order in which they run."""
 

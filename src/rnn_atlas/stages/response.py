@@ -83,7 +83,7 @@ class Response(Stage):
         duration: float = Field(20_000, gt=0, description="Of the trajectory of each estimator but lock_in.")
         period: float = Field(64, gt=0, description="Frequencies are the multiples of 1 / period.")
         frequencies: int = Field(33, ge=1, description="How many of them, from 0.")
-        amplitude: float = Field(0.1, gt=0, description="Of lock_in's signal at each emitter.")
+        amplitude: float = Field(0.05, gt=0, description="Of lock_in's signal at each emitter.")
         signal_duration: float = Field(2048, gt=0, description="Measured by lock_in under each signal.")
         signal_transient: float = Field(128, ge=0, description="Discarded by lock_in before that.")
         kick: float = Field(1e-3, gt=0, description="Of the pairs, at one emitter.")
