@@ -152,6 +152,6 @@ def test_a_stable_network_has_no_unstable_part_and_one_that_diverged_is_nan() ->
 
 
 def test_large_networks_and_batches_that_cannot_hold_the_lags_are_refused() -> None:
-    assert "at most N = 64; got 100" in str(Covariant.complaint(context_of(Covariant), {"N": [9, 100]}))
+    assert "at most N = 128; got 200" in str(Covariant.complaint(context_of(Covariant), {"N": [9, 200]}))
     assert "takes a duration of 512; got 400" in str(Covariant.complaint(context_of(Covariant, duration=400), {"N": [9]}))
     assert Covariant.complaint(context_of(Covariant), {"N": [9]}) is None

@@ -354,6 +354,23 @@ def test_the_error_of_score_and_lock_in_does_not_grow_with_the_lag_or_the_expone
     assert tangent[64] > 30 * tangent[8]
 
 
+def test_white_noise_has_a_flat_spectrum_and_answers_only_itself() -> None:
+    """J = 0: u(t + 1) = sigma B(t), of one-sided density 2 sigma^2 at every f > 0, also the highest, and covariance sigma^2."""
+    tile = tile_of(5, {"sigma": 0.5})
+    options = SHORT | {"duration": 16_000, "lags": 4, "batches": 16}
+    found = respond(tile, ensemble=given(np.zeros((5, 5))), estimators=("score",), **options)
+    z = (found["power"][0] - 0.5)[:, 2:] / found["power_se"][0][:, 2:]  # the mean removed still counts at the first
+    assert kstest(z.ravel(), student(15).cdf).pvalue > 0.01
+    assert np.all(found["power_se"][0] < 0.03)
+    expected = np.zeros((5, 5, 5))
+    expected[..., 0] = 0.25 * np.eye(5)
+    z = (found["covariance"][0] - expected) / found["covariance_se"][0]
+    assert kstest(z.ravel(), student(15).cdf).pvalue > 0.01
+    expected[..., 0] = np.eye(5)
+    z = (found["kernel_score"][0] - expected) / found["kernel_score_se"][0]
+    assert kstest(z.ravel(), student(15).cdf).pvalue > 0.01
+
+
 # ---- what follows ----------------------------------------------------------------------------------------------------
 
 
@@ -376,6 +393,7 @@ def test_peaks_are_those_that_rise_above_their_error_also_at_both_ends() -> None
     values = np.array([5.0, 1.0, 1.4, 1.0, 3.0, 1.0, 1.0, 4.0])
     np.testing.assert_array_equal(peaks(values, np.full(8, 0.2)), [0, 7, 4])
     np.testing.assert_array_equal(peaks(values, np.full(8, 0.1)), [0, 7, 4, 2])
+    np.testing.assert_array_equal(peaks(values, np.full(8, 0.1), least=1.0), [0, 7, 4])
     assert peaks(np.full(8, np.nan), np.full(8, 0.1)).size == 0
 
 

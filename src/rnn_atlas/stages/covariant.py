@@ -33,7 +33,7 @@ from rnn_atlas.stages.response_plan import Estimate, whole_steps
 from rnn_atlas.stages.simulation import Simulation
 from rnn_atlas.status import Status
 
-LARGEST = 64
+LARGEST = 128
 """Neurons: every step costs some N^3 operations of dense algebra and is kept until its vectors are known."""
 BINS = 32
 TANGENT = 0.01

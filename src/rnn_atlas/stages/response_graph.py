@@ -10,8 +10,8 @@ from rnn_atlas.stages.response_plan import Estimate
 
 RESONANCES = 3
 """Stored of a pair."""
-SIGNIFICANT = 3.0
-"""Standard errors by which a peak rises above the valleys beside it."""
+SIGNIFICANT, LEAST = 3.0, 0.05
+"""Standard errors by which a peak rises above the valleys beside it, and share of the largest value of all."""
 NONE, SHARED, OWN = 0, 1, 2
 RESONANCE_FLAGS = ((NONE, "none"), (SHARED, "shared_with_power_spectrum"), (OWN, "not_in_power_spectrum"))
 
@@ -52,15 +52,19 @@ def resonances(chi: Estimate, power: Estimate, frequency: Floats) -> dict[str, N
     for i in range(R):
         lines = peaks(power.mean[i], power.error[i])
         for j in range(E):
-            found = peaks(size.mean[i, j], size.error[i, j])[:RESONANCES]
-            place[i, j, : found.size], height[i, j, : found.size] = frequency[found], size.mean[i, j, found]
+            values = size.mean[i, j]
+            found = peaks(values, size.error[i, j], LEAST * float(np.max(values)))[:RESONANCES]
+            place[i, j, : found.size], height[i, j, : found.size] = frequency[found], values[found]
             is_shared = np.any(np.abs(found[:, None] - lines) <= 1, axis=1)
             kind[i, j, : found.size] = np.where(is_shared, SHARED, OWN)
     return {"resonance_frequency": place, "resonance_height": height, "resonance_kind": kind}
 
 
-def peaks(values: Floats, errors: Floats) -> NDArray[np.int64]:
-    """Where values (F,) have significant local maxima, the most prominent first; the ends are mirrors of the spectrum."""
+def peaks(values: Floats, errors: Floats, least: float = 0.0) -> NDArray[np.int64]:
+    """Where values (F,) have significant local maxima, the most prominent first; the ends are mirrors of the spectrum.
+
+    least: by which a peak rises above the valleys beside it, whatever its error.
+    """
     from scipy.signal import find_peaks
 
     if values.size < 3 or not np.all(np.isfinite(values)):
@@ -70,5 +74,5 @@ def peaks(values: Floats, errors: Floats) -> NDArray[np.int64]:
     place, prominence = found - (values.size - 1), properties["prominences"]
     inside = (place >= 0) & (place < values.size)
     place, prominence = place[inside], prominence[inside]
-    good = prominence > SIGNIFICANT * errors[place]
+    good = (prominence > SIGNIFICANT * errors[place]) & (prominence > least)
     return np.asarray(place[good][np.argsort(-prominence[good], kind="stable")])

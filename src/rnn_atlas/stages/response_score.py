@@ -89,7 +89,8 @@ def _states(run: Replicas, problem: Problem, n_steps: int) -> Floats:
 def _power(states: Floats, plan: Plan) -> Floats:
     """(receivers, F) one-sided density of states (receivers, times, LANES), over half-overlapping segments of one period.
 
-    SOURCE: Welch 1967, Hann window, mean removed; NaN where the stretch is shorter than a period.
+    SOURCE: Welch 1967, Hann window, mean removed; NaN where the stretch is shorter than a period. The highest frequency counts
+    like all others, so that the density has no step there.
     """
     n = plan.period
     begins = np.arange(0, states.shape[1] - n + 1, max(1, n // 2))
@@ -101,5 +102,5 @@ def _power(states: Floats, plan: Plan) -> Floats:
         part = states[:, begin : begin + n]
         lines = np.fft.rfft((part - part.mean(axis=1, keepdims=True)) * window[:, None], axis=1)[:, plan.harmonics]
         total += np.mean(np.abs(lines) ** 2, axis=2)
-    sides = np.where((plan.harmonics > 0) & (2 * plan.harmonics < n), 2.0, 1.0)
+    sides = np.where(plan.harmonics > 0, 2.0, 1.0)
     return np.asarray(sides * total * plan.dt / (np.sum(window**2) * begins.size))

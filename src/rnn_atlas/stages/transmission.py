@@ -188,12 +188,13 @@ def prediction(chi: Complex, amplitude: float, period: int, carrier: int) -> Flo
 def demodulated(received: Floats, chi: Complex, carrier: int) -> Floats:
     """(receivers, period) the envelope of what arrived in phase with what chi predicts: synchronous, then a low pass.
 
-    What oscillates more often than half the carrier is dropped.
+    The low pass ends half way to the image of the carrier, which lies at twice its frequency, folded back into what steps tell.
     """
     period = received.shape[1]
+    image = min(2 * carrier, period - 2 * carrier)
     turn = 2.0 * np.pi * np.arange(period) / period
     lines = np.fft.rfft(2.0 * received * np.sin(carrier * turn - np.angle(chi)[:, None]), axis=1)
-    lines[:, carrier // 2 + 1 :] = 0.0
+    lines[:, image // 2 + 1 :] = 0.0
     return np.asarray(np.fft.irfft(lines, period, axis=1))
 
 
