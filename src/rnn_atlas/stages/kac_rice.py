@@ -103,6 +103,7 @@ def _point(parameters: dict[str, Number], scale: float, context: Context) -> dic
     system = dataclasses.replace(context.model.mean_field(parameters, context.model_options, law), noise=0.0)
     found, both = fixed_points(system), shells(system)
     gain = system.averages.gain
+    edges = np.append(RADII - RADII[0], RADII[-1] + RADII[0])
     nowhere = np.full(COORDINATES.size, np.nan) if found.q_fp == 0 else _averaged(found, scale)
     return {
         "status": Status.OK if found.converged else Status.NOT_CONVERGED,
@@ -114,7 +115,7 @@ def _point(parameters: dict[str, Number], scale: float, context: Context) -> dic
         "unstable_fraction_theory": found.unstable_fraction,
         "leading_eigenvalue_theory": found.leading,
         "coordinate_density_theory": nowhere,
-        "radial_density_theory": scale * found.radial_law.density(scale * RADII),
+        "radial_density_theory": np.diff(found.radial_law.within(scale * edges)) / (RADII[1] - RADII[0]),
     }
 
 
