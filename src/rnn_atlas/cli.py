@@ -190,11 +190,13 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _snakemake(arguments: argparse.Namespace, more: list[str]) -> int:
     """Snakemake on the project's Snakefile, with this study."""
+    from rnn_atlas.pipeline import drop_stale_receipts
     from rnn_atlas.plan import plan_stage, refuse_what_cannot_fit
 
     study, results = _load(arguments)
     plans = [plan_stage(study, stage, results, None) for stage in study.stage_names]
     refuse_what_cannot_fit(plans, results, arguments.workers)
+    drop_stale_receipts(study, results)
     file = arguments.study.resolve()
     root = next((folder for folder in file.parents if (folder / "Snakefile").is_file()), None)
     if root is None:
