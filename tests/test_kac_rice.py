@@ -33,6 +33,7 @@ from rnn_atlas.theory import (
     snt_fixed_points,
     snt_system,
 )
+from rnn_atlas.theory.kac_rice import _state
 from rnn_atlas.theory.mean_field import as_map
 from rnn_atlas.theory.spectra import profile_cdf
 from tests.mean_field_reference import Floats, sech4, single, tanh2
@@ -202,6 +203,29 @@ def test_a_state_passes_its_own_checks(g: float, D: float) -> None:
     y = np.linspace(-12, 12, 200_001) * np.sqrt(state.beta)
     assert np.trapezoid(state.density(y), y) == pytest.approx(1.0, rel=1e-9)
     assert state.weights @ state.nodes**2 == pytest.approx(state.q_fp, rel=1e-13)
+
+
+def test_a_solution_is_found_at_every_gain_and_input() -> None:
+    """From 1.00002 to 1000, from no input to the critical one, where c ends; c is below its limits at large gain and next to 1.
+
+    At the last point Newton's method failed from a start that was poor in gamma, at one point of 20,000.
+    """
+    gains = [*(1 + np.geomspace(2e-5, 1, 12)), *np.geomspace(2.5, 1000, 10)]
+    shares = [0.0, 1e-6, 1e-3, 0.03, 0.1, 0.3, 0.6, 0.9, 0.99, 1 - 1e-6]
+    for g, share in [*((g, share) for g in gains for share in shares), (1.000362, 0.13474896)]:
+        state = solved(float(g), share * critical_input(float(g)))
+        assert state.radial_law.outside(1.0) == pytest.approx(state.z_star, rel=1e-9, abs=1e-15)
+        assert -1e-16 < state.complexity < min(0.26425, 16 / 81 * (g - 1) ** 3 + 1e-17), (g, share)
+
+
+def test_the_residual_is_that_of_the_conditions_as_published() -> None:
+    """Each of the three, violated by moving one unknown; the last one in units of g^2 / (2 beta)."""
+    g, D, right = 2.0, 0.3, solved(2.0, 0.3)
+    for shift in ((0.1, 0, 0), (0, 0.1, 0), (0, 0, 0.1)):
+        alpha, beta, gamma = right.alpha + shift[0], right.beta + shift[1], right.gamma + shift[2]
+        first, second, third = conditions(alpha, beta, gamma, g, D)
+        expected = max(abs(first), abs(second), abs(third) * 2 * beta / g**2)
+        assert _state(g, D, None, (alpha, beta, gamma)).residual == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize(("g", "D"), [(1.2, 0.0), (1.5, 0.05), (3.0, 0.0), (4.5, 2.0)])
