@@ -333,7 +333,7 @@ def test_without_gain_the_origin_is_the_only_fixed_point(g: float) -> None:
     """Its Jacobian's disk is that of the circular law, of radius g; mu* is all at 0."""
     state = solved(g)
     assert (state.complexity, state.q_fp, state.z_star, state.unstable_fraction) == (0.0, 0.0, 0.0, 0.0)
-    assert (state.r_max, state.rightmost) == (g, g - 1)
+    assert (state.r_max, state.leading) == (g, g - 1)
     assert critical_input(g) == 0.0
     assert state.expected_number(1000) == 1.0
     np.testing.assert_array_equal(state.density([-0.1, 0.0, 0.1]), [0.0, np.inf, 0.0])
@@ -456,7 +456,7 @@ def test_fixed_points_of_the_map_are_those_of_the_flow_at_its_equivalent_gain() 
         assert getattr(state, name) == pytest.approx(getattr(flow, name), rel=1e-12), name
     assert state.unstable_fraction == flow.radial_law.unstable_fraction(0.4)
     assert flow.unstable_fraction < state.unstable_fraction < state.z_star
-    assert state.rightmost == pytest.approx(0.4 + 0.6 * flow.r_max, rel=1e-12)
+    assert state.leading == pytest.approx(0.4 + 0.6 * flow.r_max, rel=1e-12)
     assert snt_fixed_points(3.0).unstable_fraction == pytest.approx(solved(3.0).z_star, rel=1e-12)
 
 
@@ -521,7 +521,7 @@ def test_the_command_line_tells_the_fixed_points(capsys: pytest.CaptureFixture[s
 def test_the_command_line_knows_the_map_by_its_leak(capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads(asked(capsys, "--g", "1.2", "--leak", "0.4", "--sigma-theta", "0.3", "--j-std", "1.5", "--json"))
     state = snt_fixed_points(1.2, 0.4, sigma_theta=0.3, J_std=1.5)
-    for name in (*NAMES, "rightmost"):
+    for name in (*NAMES, "leading"):
         assert told[name] == pytest.approx(getattr(state, name), rel=1e-12), name
     assert (told["g_flow"], told["D_flow"]) == pytest.approx((3.0, 0.36), rel=1e-12)
 

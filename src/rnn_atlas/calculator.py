@@ -85,7 +85,7 @@ def _onset(arguments: argparse.Namespace) -> dict[str, Any]:
 def _fixed_points(arguments: argparse.Namespace) -> dict[str, Any]:
     system = _fixed_point_system(arguments)
     state = fixed_points(system)
-    names = ("alpha", "beta", "gamma", "complexity", "q_fp", "r_max", "z_star", "unstable_fraction", "rightmost", "residual")
+    names = ("alpha", "beta", "gamma", "complexity", "q_fp", "r_max", "z_star", "unstable_fraction", "leading", "residual")
     found: dict[str, Any] = {name: getattr(state, name) for name in names}
     found |= {"converged": state.converged, "Delta_0": shells(system).Delta_0}
     found |= {"g_flow": state.g, "D_flow": state.D, "D_critical": critical_input(state.g)}

@@ -113,7 +113,7 @@ class KacRice:
         return self.radial_law.edge
 
     @property
-    def rightmost(self) -> float:
+    def leading(self) -> float:
         """Rightmost point of the Jacobian's disk: r_max - 1 of the flow, leak + (1 - leak) r_max of the map."""
         return self.r_max - 1 if self.leak is None else self.leak + (1 - self.leak) * self.r_max
 
