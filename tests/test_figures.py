@@ -195,7 +195,7 @@ LABELS = {
     "fixed_point_numbers": [r"\$N\$", "number of fixed points", r"gain \$g\$", r"e\^\{N c\(g\)\}", "networks"],
     "instability": [r"gain \$g\$", "fraction of 10 directions", "positive exponents", "Kac-Rice"],
     "state_space": [r"PC 1 \(\d+% of the variance\)", r"PC 2", r"\d+ fixed points", "trajectory"],
-    "approach": [r"trajectory time|time", r"distance \$\|x - x", "nearest fixed point", "neurons exchanged"],
+    "approach": [r"time \[.*tau", r"distance \$\|x - x", "nearest fixed point", "neurons exchanged"],
     "lyapunov_spectra": [r"rank \$i/N\$, \$N\$ = 20", r"\$N\$ = 32", r"lambda_i\$ \[step\$\^\{-1\}\$\]"],
 }
 

@@ -32,6 +32,10 @@ _LABELS = {
     "transient_time_later": "second time since the initial condition",
     "onset_gamma": "leak at which the onset is told",
     "outlier_index": "number of the outlier",
+    "trajectory_time": "time",
+    "coordinate": "coordinate over the gain of the equivalent flow",
+    "radius": "|lambda + 1| over the gain of the equivalent flow",
+    "pool": "pool of starts: 0 homotopy, 1 perturbed, 2 mean field, 3 trajectory",
 }
 FLAGS = tuple((int(s), s.name.lower()) for s in Status)
 
@@ -270,6 +274,7 @@ def _write_coordinates(
     unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
     units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
     units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1", "transient_time": unit, "transient_time_later": unit}
+    units["trajectory_time"] = unit
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):
         values = coordinates[name]
