@@ -16,6 +16,7 @@ from rnn_atlas.networks.populations import Populations
 from rnn_atlas.networks.sparse import SparseNetwork
 from rnn_atlas.stages.lyapunov import Lyapunov
 from rnn_atlas.stages.networks import Networks
+from rnn_atlas.stages.route import Route
 from rnn_atlas.stages.simulation import Simulation
 from rnn_atlas.stages.theory import Theory
 from rnn_atlas.stages.transient import Transient
@@ -32,7 +33,7 @@ ENSEMBLES: dict[str, type[Ensemble]] = _by_name(
     Gaussian, GaussianLowRank, Populations, Correlated, SparseNetwork, Orthogonal, HeavyTailed, FromFile, FromCallable
 )  # fmt: skip
 MODELS: dict[str, type[Model]] = _by_name(SNT, Rate)
-STAGES: dict[str, type[Stage]] = _by_name(Networks, Theory, Transient, Simulation, Lyapunov)
+STAGES: dict[str, type[Stage]] = _by_name(Networks, Theory, Transient, Simulation, Lyapunov, Route)
 """In the order in which they run."""
 
 REALIZATION = Parameter("realization", 0, "number of the quenched network", low=0, high=1e9, is_integer=True)

@@ -1,0 +1,136 @@
+"""What a series says of the motion behind it: its spectral lines, the frequencies they are made of, and the 0-1 test.
+
+Frequencies are in cycles per sample, in [0, 1/2].
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnn_atlas.contracts import Floats
+
+_WINDOW = (0.35875, -0.48829, 0.14128, -0.01168)
+"""Cosine coefficients of the four-term Blackman-Harris window, whose side lobes are 92 dB down (SOURCE: Harris 1978)."""
+_LOBE = 4
+"""Half width of the window's main lobe, in bins."""
+_STEEP = 1e-2
+"""Beyond the main lobe a line's power has fallen to less than this share of its peak; that of broad-band noise has not."""
+WEAKEST = 1e-5
+"""Share of the power from which on a line counts: weaker ones may be left of the transient."""
+_PRECISION = 0.02
+"""Of a line's frequency, in bins: lines beside it, and what is left of the transient, shift its peak."""
+_ORDERS = {1: ((4,), (16,), (64,), (256,)), 2: ((4, 2), (12, 4), (32, 8))}
+"""Largest coefficients looked at, of one frequency and of two, in stages: each makes the frequencies more precise."""
+_DIVISORS = 4
+"""The strongest line may be up to this multiple of the frequency."""
+_STRONGEST = 8
+"""Lines among which two frequencies are looked for."""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Spectral lines, strongest first: frequency (n,) and share of the power (n,) of each, from a series of `samples`."""
+
+    frequency: Floats
+    share: Floats
+    samples: int
+
+    @property
+    def fraction(self) -> float:
+        """Share of the power that all lines hold."""
+        return float(self.share.sum())
+
+
+def spectral_lines(series: Floats) -> Lines:
+    """The lines of a series (T,), mean removed: peaks of its windowed spectrum as narrow as those of a pure oscillation.
+
+    Lines less than five bins, 5 / T, apart hide one another. The frequency is where the window's own transform has the ratio
+    of the bins beside the peak.
+    """
+    T = series.size
+    window = sum(c * np.cos(2.0 * np.pi * n * np.arange(T) / T) for n, c in enumerate(_WINDOW))
+    power = np.abs(np.fft.rfft((series - series.mean()) * window)) ** 2
+    total = float(power.sum())
+    if not total > 0.0:
+        return Lines(np.zeros(0), np.zeros(0), T)
+    peaks = np.flatnonzero((power[1:-1] >= power[:-2]) & (power[1:-1] > power[2:])) + 1
+    lines = [(b, float(power[max(b - _LOBE, 0) : b + _LOBE + 1].sum())) for b in peaks if _is_line(power, int(b))]
+    lines = sorted((line for line in lines if line[1] >= WEAKEST * total), key=lambda line: -line[1])
+    bins = np.array([b for b, _ in lines], np.int64)
+    beside = np.log(power[bins + 1] / power[bins - 1])
+    return Lines((bins + np.interp(beside, _RATIOS, _OFFSETS)) / T, np.array([held / total for _, held in lines]), T)
+
+
+def _is_line(power: Floats, b: int) -> bool:
+    """Whether the peak at bin b is the largest within the window's main lobe, and nothing is beyond."""
+    edges = [power[e] for e in (b - _LOBE - 1, b + _LOBE + 1) if 0 <= e < power.size]
+    largest = power[max(b - _LOBE, 0) : b + _LOBE + 1].max()
+    return bool(power[b] == largest and max(edges) <= _STEEP * power[b] and power[b - 1] > 0.0 < power[b + 1])
+
+
+def _transform(offset: Floats) -> Floats:
+    """The window's transform at an offset from the peak, in bins, for long series: a sum of sinc functions."""
+    return np.asarray(sum(abs(c) / 2 * (np.sinc(offset - n) + np.sinc(offset + n)) for n, c in enumerate(_WINDOW)))
+
+
+_OFFSETS = np.linspace(-0.75, 0.75, 3001)
+_RATIOS = 2.0 * np.log(np.abs(_transform(1.0 - _OFFSETS) / _transform(-1.0 - _OFFSETS)))
+"""Logarithm of the powers beside a peak, the one above over the one below, by the offset of the true frequency."""
+
+
+def base_frequencies(lines: Lines) -> tuple[float, ...]:
+    """The fewest frequencies, one or two, of which all lines are combinations with whole coefficients, modulo 1.
+
+    None if there are no lines, three NaN if more than two are needed. A motion on a circle has one, on T^2 two; which ones of
+    the equivalent choices is a convention: the strongest line, or the first two that do.
+    """
+    if not lines.frequency.size:
+        return ()
+    strongest = float(lines.frequency[0])
+    singles = [((strongest + k) / n,) for n in range(1, _DIVISORS + 1) for k in range(n)]
+    pairs = itertools.permutations(lines.frequency[:_STRONGEST], 2)
+    for base in itertools.chain(singles, pairs):
+        found = _fitted(lines, np.array(base))
+        if found is not None:
+            return tuple(float(abs(f - round(f))) for f in found)
+    return (np.nan, np.nan, np.nan)
+
+
+def _fitted(lines: Lines, base: Floats) -> Floats | None:
+    """The base, refined until all lines are whole combinations of it, modulo 1; None if they are not."""
+    for order in _ORDERS[base.size]:
+        grids = np.meshgrid(*[np.arange(-n, n + 1) for n in order], indexing="ij")
+        whole = np.stack([grid.ravel() for grid in grids], axis=1)
+        distance = lines.frequency[:, None] - whole @ base
+        wraps = np.round(distance)
+        nearest = np.argmin(np.abs(distance - wraps), axis=1)
+        rows = np.arange(nearest.size)
+        near = np.abs((distance - wraps)[rows, nearest]) <= _PRECISION / lines.samples
+        design = whole[nearest[near]].astype(float)
+        if np.linalg.matrix_rank(design) < base.size:
+            return None
+        base = np.linalg.lstsq(design, (lines.frequency - wraps[rows, nearest])[near], rcond=None)[0]
+    return base if np.all(near) else None
+
+
+def zero_one_test(series: Floats, angles: int = 64) -> float:
+    """K of the 0-1 test of a series (T,): near 0 for regular motion, near 1 for chaos; NaN where nothing moves.
+
+    The series drives a translation p + i q = sum_j m(j) e^{i c j}, which is bounded or diffuses. K is the median over c of the
+    correlation of its mean squared displacement with time, up to T / 10. Here the mean is removed, so that its oscillating part
+    vanishes, and the angles c are spread evenly over (pi / 5, 4 pi / 5) instead of drawn. Weak chaos, and series sampled much
+    faster than they vary, need a long T (SOURCE: Gottwald & Melbourne 2009, SIAM J. Appl. Dyn. Syst. 8, 129).
+    """
+    T = series.size
+    moving = series - series.mean()
+    if not np.any(np.abs(moving) > 1e-12 * (1.0 + np.abs(series).max())):
+        return float("nan")
+    c = np.pi * (0.2 + 0.6 * (np.arange(angles) + 0.5) / angles)
+    path = np.cumsum(moving * np.exp(1j * c[:, None] * np.arange(1, T + 1)), axis=1)
+    lag = np.arange(1, T // 10 + 1)
+    transform = np.fft.fft(path, 2 * T, axis=1)
+    products = np.fft.ifft(np.abs(transform) ** 2, axis=1).real[:, lag]
+    squares = np.cumsum(np.abs(path) ** 2, axis=1)
+    displacement = (squares[:, T - 1 - lag] + squares[:, -1:] - squares[:, lag - 1] - 2.0 * products) / (T - lag)
+    return float(np.median([np.corrcoef(lag, d)[0, 1] for d in displacement]))
