@@ -32,6 +32,12 @@ _LABELS = {
     "transient_time_later": "second time since the initial condition",
     "onset_gamma": "leak at which the onset is told",
     "outlier_index": "number of the outlier",
+    "ladder_direction": "direction in which the gains are passed: 1 upwards, -1 downwards",
+    "ladder_gain": "gain of the ladder",
+    "ladder_exponent": "number of the exponent, largest first",
+    "ladder_base": "number of the base frequency",
+    "ladder_time": "time",
+    "ladder_frequency": "frequency",
 }
 FLAGS = tuple((int(s), s.name.lower()) for s in Status)
 
@@ -235,6 +241,7 @@ def _write_coordinates(
     unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
     units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
     units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1", "transient_time": unit, "transient_time_later": unit}
+    units |= {"ladder_time": unit, "ladder_frequency": f"cycles {unit}-1"}
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):
         values = coordinates[name]

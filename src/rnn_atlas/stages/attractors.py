@@ -15,8 +15,9 @@ from rnn_atlas.status import Regime
 
 SIGNIFICANT = 2.0
 """Standard errors by which a number must differ from its bound to be on one side of it."""
-EXACT = 1e-10
-"""An average over blocks that differ by less has no statistical error: that of a fixed point, or of an isometry."""
+EXACT = 1e-6
+"""An average over blocks that differ by less has no statistical error: that of a fixed point, or of an isometry. Beyond this it
+is told from 0, however short the run."""
 REGULAR = 0.999
 """Share of the power in lines from which on a motion is taken for quasi-periodic."""
 IRREGULAR = 0.5
@@ -31,8 +32,9 @@ class Evidence:
 
     returns: FIXED_POINT, PERIODIC, FLUCTUATING or UNDECIDED, by the state's return to itself. exponents, errors (k,): the
     leading ones, largest first, averaged over `time` (units of the model's time); `is_all`: the network has no more.
-    frequencies: how many the lines are made of; fraction: the share of power in lines; K of the 0-1 test. radius, radius_error:
-    spectral radius of the derivative of a step, averaged over time; needed under noise only.
+    fits: whether the lines are made of one, of two frequencies; `is_one`: of one without many coefficients. fraction: the
+    share of power in lines; K of the 0-1 test. radius, radius_error: spectral radius of the derivative of a step, averaged over
+    time; needed under noise only.
     """
 
     returns: Regime
@@ -40,7 +42,8 @@ class Evidence:
     errors: Floats
     time: float
     is_all: bool
-    frequencies: int
+    fits: tuple[bool, bool]
+    is_one: bool
     fraction: float
     K: float
     is_flow: bool = False
@@ -80,14 +83,16 @@ def attractor(evidence: Evidence) -> Regime:
 
 def _on_torus(evidence: Evidence, zeros: int) -> Regime:
     """A fluctuation without a positive exponent: as many frequencies as exponents 0, but for directions exactly neutral."""
-    neutral = int(np.sum((evidence.errors <= EXACT) & (np.abs(evidence.exponents) <= EXACT)))
-    n = evidence.frequencies
-    if not _is_regular(evidence) or not (n <= zeros <= n + neutral or zeros == 0):
+    if not _is_regular(evidence):
         return Regime.UNDECIDED
     if zeros == 0:  # a period longer than is looked for
-        return Regime.LOCKED if n >= 1 and not evidence.is_flow else Regime.UNDECIDED
-    kinds = {1: Regime.PERIODIC if evidence.is_flow else Regime.INVARIANT_CIRCLE, 2: Regime.TORUS}
-    return kinds.get(n, Regime.UNDECIDED)
+        return Regime.LOCKED if any(evidence.fits) and not evidence.is_flow else Regime.UNDECIDED
+    neutral = int(np.sum((evidence.errors <= EXACT) & (np.abs(evidence.exponents) <= EXACT)))
+    if evidence.fits[0] and (zeros == 1 or (evidence.is_one and zeros - neutral <= 1)):
+        return Regime.PERIODIC if evidence.is_flow else Regime.INVARIANT_CIRCLE
+    if evidence.fits[1] and not evidence.is_one and zeros - neutral <= 2 <= zeros:
+        return Regime.TORUS
+    return Regime.UNDECIDED
 
 
 def _is_regular(evidence: Evidence) -> bool:

@@ -13,7 +13,7 @@ from rnn_atlas.theory.spectra import Onset
 
 SAME_ORBIT = 1e-4
 """Relative difference of the fingerprints of one orbit, which the transient may leave."""
-SAME_TORUS = 0.02
+SAME_TORUS = 0.05
 """The same of a quasi-periodic motion, whose average over a finite time depends on where it began."""
 SAME_CHAOS = 5.0
 """Combined standard errors by which the largest exponents of one chaotic attractor may differ."""
@@ -74,15 +74,17 @@ Follow = Callable[[Rung, float], Event | None]
 def changes(ladder: Sequence[Rung], follow: Follow) -> Iterator[Change]:
     """The first event between each two rungs whose attractors are known, in order along the ladder.
 
-    An orbit is followed from the rung where it is: from the first, or, where that is no orbit or stays stable, from the last.
+    An orbit is followed from the rung where it is: from the first, or, where that is no orbit, or does not lose its stability,
+    from the last.
     """
     for i, j in _neighbours(ladder):
         before, after = ladder[i], ladder[j]
         is_new = before.regime != after.regime or before.returns_after != after.returns_after
         event = follow(before, after.gain) if before.returns_after else None
-        if event is None and is_new and after.returns_after:
-            event = follow(after, before.gain)
-        if event is not None:
+        is_new |= event is not None
+        if (event is None or event.kind == Onset.NONE) and is_new:
+            event = follow(after, before.gain) if after.returns_after else None
+        if event is not None and event.kind != Onset.NONE:
             yield Change(i, j, event.kind, event.gain, event.rotation, event.period)
         elif is_new:
             yield Change(i, j, _unlocated({before.regime, after.regime}))

@@ -16,6 +16,7 @@ from rnn_atlas.identity import canonical, stream
 from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.step import from_blocks
 from rnn_atlas.stages import lyapunov, simulation
+from rnn_atlas.stages.attractors import REGULAR
 from rnn_atlas.stages.columns import diverged, initial_state, prepare_problem
 from rnn_atlas.stages.frequencies import base_frequencies, spectral_lines, zero_one_test
 from rnn_atlas.stages.lyapunov import Lyapunov
@@ -61,12 +62,9 @@ def climbed(network: Network, tile: Tile, context: Context) -> Iterator[dict[str
     """What is measured at each number along the ladder, of all columns: the points upwards, then the points downwards."""
     gains = ladder_gains(context)
     kick = KICK * stream(context.seed, "kick", tile.network).standard_normal((network.N, 1))
-    start: Floats | None = None
-    states = start
+    start = states = np.tile(initial_state(tile, context), 2)
     for up, down in zip(gains, gains[::-1], strict=True):
         here = Tile(tile.network, tuple((("g", float(g)), *point) for g in (up, down) for point in tile.points))
-        if start is None or states is None:
-            start = states = initial_state(here, context)
         values = _measured(network, here, context, states + kick)
         states = np.where(np.isfinite(values["state"]).all(axis=1), values["state"].T, start)
         yield values
@@ -94,20 +92,29 @@ def _measured(network: Network, tile: Tile, context: Context, states: Floats) ->
         "activity": np.where(bad[:, None], np.nan, m[:, -context.options.samples :]),
         "spectrum": np.where(bad[:, None], np.nan, record["power_spectrum_activity"]),
     }
-    return values | _frequencies(m, bad, Schedule.of(simulated(context)).interval) | _radii(network, tile, context, after)
+    series, moving = np.where(bad[:, None], 0.0, m), (record["regime"] == Regime.FLUCTUATING) & ~bad
+    interval = Schedule.of(simulated(context)).interval
+    return values | _frequencies(series, moving, interval) | _radii(network, tile, context, after)
 
 
-def _frequencies(m: Floats, bad: NDArray[np.bool_], interval: float) -> dict[str, NDArray[Any]]:
-    """From series m (columns, T): frequencies, two at most (NaN: not so many), how many are needed, lines, the 0-1 test."""
+def _frequencies(m: Floats, moving: NDArray[np.bool_], interval: float) -> dict[str, NDArray[Any]]:
+    """From series m (columns, T): lines, and of those that fluctuate the 0-1 test and one or two frequencies that the lines are
+    made of (NaN: are not). `is_one`: whether one frequency does without many coefficients.
+    """
     rows = []
-    for series, failed in zip(m, bad, strict=True):
-        lines = spectral_lines(np.zeros(8) if failed else series)
-        base = base_frequencies(lines)
-        shown = [base[i] / interval if i < len(base) <= 2 else np.nan for i in range(2)]
-        K = np.nan if failed else zero_one_test(series)
+    for series, is_moving in zip(m, moving, strict=True):
+        lines = spectral_lines(series)
+        is_regular = is_moving and lines.fraction >= REGULAR
+        simple = base_frequencies(lines, 1) if is_regular else None
+        one = base_frequencies(lines, 1, many=True) if is_regular and simple is None else simple
+        two = base_frequencies(lines, 2) if is_regular and simple is None else None
         rows.append({
-            "frequencies": len(base), "base": shown, "line_count": lines.frequency.size, "line_fraction": lines.fraction,
-            "zero_one": K,
+            "one": np.full(1, np.nan) if one is None else one / interval,
+            "two": np.full(2, np.nan) if two is None else two / interval,
+            "is_one": simple is not None,
+            "line_count": lines.frequency.size,
+            "line_fraction": lines.fraction,
+            "zero_one": zero_one_test(series) if is_moving else np.nan,
         })  # fmt: skip
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 

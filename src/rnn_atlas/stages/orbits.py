@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.optimize import brentq
 
 from rnn_atlas.contracts import Context, Floats, Network, NetworkIdentity, Number, Tile
 from rnn_atlas.kernels.simulate import advance
@@ -133,6 +132,8 @@ def corrected(family: Family, period: int, y: Floats, along: Floats) -> Orbit | 
 def loss_of_stability(family: Family, period: int, u: Floats, gain: float, until: float) -> Event | None:
     """The first event on the branch of the orbit on which u (N,) is at this gain, on the way to the gain `until`.
 
+    An event of kind NONE: the branch turns and stays stable. It comes out of a symmetric orbit, or one of half the period, and
+    goes on as its own mirror image, or half a period later; that orbit, followed from the other side, tells the event.
     None if the orbit is stable all the way; if u is not near a stable orbit of this period; or if the branch was lost.
     """
     N = u.size
@@ -151,15 +152,17 @@ def loss_of_stability(family: Family, period: int, u: Floats, gain: float, until
             length /= 2.0
             continue
         if after.radius >= 1.0:
-            return _located(family, period, orbit, along, length, after, ahead)
+            return _located(family, period, orbit, along, length, after)
+        if along[-1] * ahead[-1] < 0.0:
+            return Event(np.nan, Onset.NONE, np.nan, period)
         orbit, along, length = after, ahead, 1.5 * length
     return None
 
 
-def _located(
-    family: Family, period: int, orbit: Orbit, along: Floats, length: float, beyond: Orbit, ahead: Floats
-) -> Event | None:
+def _located(family: Family, period: int, orbit: Orbit, along: Floats, length: float, beyond: Orbit) -> Event | None:
     """The event between a stable orbit and the unstable one `length` further along its tangent."""
+    from scipy.optimize import brentq
+
     known = {0.0: orbit, length: beyond}
 
     def excess(s: float) -> float:
@@ -172,17 +175,16 @@ def _located(
 
     try:
         s = brentq(excess, 0.0, length, xtol=_ARCLENGTH, rtol=8.9e-16)
+        excess(s)
     except ArithmeticError:
         return None
-    excess(s)
-    at = known[s]
-    critical = complex(at.multipliers[np.argmax(np.abs(at.multipliers))])
+    there, turned = known[s], along[-1] * beyond.direction(along)[-1] < 0.0
+    critical = complex(there.multipliers[np.argmax(np.abs(there.multipliers))])
     if abs(critical.imag) > REAL * abs(critical):
-        turns, is_flow = abs(float(np.angle(critical))) / (2.0 * np.pi), family.context.model.time_unit == "tau"
-        if is_flow:
-            return Event(at.gain, Onset.HOPF, turns / family.context.model.step_length(family.context.model_options), period)
-        return Event(at.gain, Onset.NEIMARK_SACKER, turns, period)
+        turns, context = abs(float(np.angle(critical))) / (2.0 * np.pi), family.context
+        if context.model.time_unit == "tau":
+            return Event(there.gain, Onset.HOPF, turns / context.model.step_length(context.model_options), period)
+        return Event(there.gain, Onset.NEIMARK_SACKER, turns, period)
     if critical.real < 0:
-        return Event(at.gain, Onset.FLIP, np.nan, period)
-    turned = along[-1] * ahead[-1] < 0
-    return Event(at.gain, Onset.SADDLE_NODE if turned else Onset.PITCHFORK, np.nan, period)
+        return Event(there.gain, Onset.FLIP, np.nan, period)
+    return Event(there.gain, Onset.SADDLE_NODE if turned else Onset.PITCHFORK, np.nan, period)

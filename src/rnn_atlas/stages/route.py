@@ -14,6 +14,7 @@ from pydantic import Field
 from rnn_atlas.contracts import (
     Context,
     Cost,
+    Floats,
     Network,
     NetworkIdentity,
     Number,
@@ -168,7 +169,8 @@ def _rung(m: dict[str, Any], gain: float, context: Context) -> Rung:
     is_flow, is_noisy = context.model.time_unit == "tau", bool(np.isfinite(m["radius"]))
     evidence = Evidence(
         returns=Regime(int(m["returns"])), exponents=m["exponent"], errors=m["exponent_se"], time=float(m["averaging_time"]),
-        is_all=m["exponent"].size == m["state"].size, frequencies=int(m["frequencies"]), fraction=float(m["line_fraction"]),
+        is_all=m["exponent"].size == m["state"].size, fraction=float(m["line_fraction"]),
+        fits=(bool(np.isfinite(m["one"][0])), bool(np.isfinite(m["two"][0]))), is_one=bool(m["is_one"]),
         K=float(m["zero_one"]), is_flow=is_flow, is_noisy=is_noisy, radius=float(m["radius"]),
         radius_error=float(m["radius_se"]),
     )  # fmt: skip
@@ -186,10 +188,18 @@ def _followed(family: Family, rung: Rung, until: float) -> Event | None:
 
 def _stored(mine: list[dict[str, Any]], rungs: list[Rung]) -> dict[str, NDArray[Any]]:
     """Values (gain, ...) in the order of the ladder."""
-    names = ("period", "exponent", "exponent_se", "base", "line_count", "line_fraction", "zero_one", "radius", "radius_se",
+    names = ("period", "exponent", "exponent_se", "line_count", "line_fraction", "zero_one", "radius", "radius_se",
              "fingerprint", "activity", "spectrum")  # fmt: skip
     values = {name: np.stack([m[name] for m in mine]) for name in names}
+    values["base"] = np.stack([_base(m, rung.regime) for m, rung in zip(mine, rungs, strict=True)])
     return values | {"attractor": np.array([rung.regime for rung in rungs], np.int8)}
+
+
+def _base(m: dict[str, Any], regime: Regime) -> Floats:
+    """The frequencies (2,) of a quasi-periodic motion, NaN behind the first of a circle; NaN of all others."""
+    if regime == Regime.TORUS:
+        return np.asarray(m["two"])
+    return np.array([float(m["one"][0]) if regime == Regime.INVARIANT_CIRCLE else np.nan, np.nan])
 
 
 def _events(rungs: list[Rung], events: list[Change]) -> dict[str, NDArray[Any]]:
@@ -221,7 +231,7 @@ def _variables(unit: str) -> tuple[Variable, ...]:
         Variable("route_period", "period of a periodic motion", unit, "return of the trajectory to itself", at),
         Variable("route_exponent", "leading Lyapunov exponents", rate, benettin, (*at, "ladder_exponent")),
         Variable("route_exponent_se", "their standard errors", rate, "batch means, 32 blocks", (*at, "ladder_exponent")),
-        Variable("route_base", "frequencies that all lines are combinations of; NaN if they need fewer or more than there are",
+        Variable("route_base", "frequencies of a motion on a circle or T^2, of which all lines are combinations",
                  f"cycles {unit}-1", lines, (*at, "ladder_base")),
         Variable("route_line_count", "number of lines", "1", lines, at, "i4"),
         Variable("route_line_fraction", "share of the power of m(t) in lines", "1", lines, at),
