@@ -167,9 +167,11 @@ def _write_sweep(
             block = block.reshape(*grid.shape, *_extra(variable, grid, coordinates))
             yield _write(group, variable, [*grid.dims, *variable.dims], block)
     yield from _write_coordinates(group, [v for v in variables if not v.per_network and v.published], coordinates, study, stage)
-    ragged = [v for v in variables if v.per_network and v.published]
-    if ragged:
-        yield from _write_per_network(group, study, grid, ragged, reader)
+    per_network = [v for v in variables if v.per_network and v.published and not v.catalogue]
+    if per_network:
+        yield from _write_per_network(group, study, grid, per_network, reader)
+    for name in sorted({v.catalogue for v in variables if v.catalogue}):
+        yield from _write_catalogue(group, study, grid, name, [v for v in variables if v.catalogue == name], reader)
 
 
 def _extra(variable: Variable, grid: _Grid, coordinates: dict[str, NDArray[Any]]) -> tuple[int, ...]:
@@ -183,7 +185,7 @@ def _write_per_network(
     dims = {name: values for name, values in grid.dims.items() if name != "N"}
     shape = tuple(len(v) for v in dims.values())
     for N in sorted({point.network.N for point in grid.points}):
-        sub = group.create_group(f"N={N}")
+        sub = group.require_group(f"N={N}")
         rows = [i for i, point in enumerate(grid.points) if point.network.N == N]
         places = [grid.places[i] for i in rows]
         yield from ((f"N={N}/{name}", value) for name, value in _write_axes(sub, study, dims, {**grid.fixed, "N": N}))
@@ -191,6 +193,36 @@ def _write_per_network(
             block = _gather(variable, places, {}, reader)
             name, value = _write(sub, variable, [*dims, *variable.dims], block.reshape(*shape, *block.shape[1:]))
             yield f"N={N}/{name}", value
+
+
+def _write_catalogue(
+    group: zarr.Group, study: Study, grid: _Grid, name: str, columns: list[Variable], reader: tiles.Reader
+) -> Iterator[tuple[str, str]]:
+    """The entries of all points one behind the other, points in the order of the grid, in one subgroup per N. The swept
+    parameters of its point stand beside every entry.
+    """
+    axes = [axis for axis in grid.dims if axis != "N"]
+    for N in sorted({point.network.N for point in grid.points}):
+        sub = group.require_group(f"N={N}").create_group(name)
+        sub.attrs["coordinates"] = " ".join(axes)
+        found = [
+            (point, place)
+            for point, place in zip(grid.points, grid.places, strict=True)
+            if point.network.N == N and place is not None and place.status != Status.ERROR
+        ]
+        counts = [int(reader.member(place.file, f"value.entries_{name}")[place.row]) for _, place in found]
+        for axis in axes:
+            column = [(dict(point.network.parameters) | dict(point.dynamics))[axis] for point, _ in found]
+            written = _write(sub, _axis(study, axis), ["entry"], np.repeat(np.array(column), counts))
+            yield f"N={N}/{name}/{written[0]}", written[1]
+        for variable in columns:
+            blocks = [
+                reader.member(place.file, f"value.{variable.name}")[place.row][:count]
+                for (_, place), count in zip(found, counts, strict=True)
+            ]
+            entries = np.concatenate(blocks) if blocks else np.zeros((0,) * len(variable.dims))
+            written = _write(sub, variable, list(variable.dims), entries)
+            yield f"N={N}/{name}/{written[0]}", written[1]
 
 
 def _tile_coordinates(places: list[tiles.Place | None], reader: tiles.Reader) -> dict[str, NDArray[Any]]:
@@ -226,13 +258,16 @@ def _gather(
 def _write_axes(
     group: zarr.Group, study: Study, dims: dict[str, NDArray[Any]], fixed: dict[str, Number]
 ) -> Iterator[tuple[str, str]]:
-    known = {p.name: p for p in (*study.known_parameters, REALIZATION)}
     for name, values in [*dims.items(), *((n, np.array(v)) for n, v in fixed.items())]:
-        parameter = known[name]
-        kind = "i8" if parameter.is_integer else "f8"
-        axis = Variable(name, parameter.long_name, parameter.unit, "the study file", dtype=kind)
-        yield _write(group, axis, [name] if values.ndim else [], values.astype(kind))
+        yield _write(group, _axis(study, name), [name] if values.ndim else [], values)
     group.attrs["coordinates"] = " ".join(fixed)
+
+
+def _axis(study: Study, name: str) -> Variable:
+    """A parameter as a coordinate."""
+    parameter = {p.name: p for p in (*study.known_parameters, REALIZATION)}[name]
+    kind = "i8" if parameter.is_integer else "f8"
+    return Variable(name, parameter.long_name, parameter.unit, "the study file", dtype=kind)
 
 
 def _write_coordinates(

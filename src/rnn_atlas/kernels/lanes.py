@@ -156,6 +156,23 @@ def larger(typingctx, a, b):
     return _lanes(_lanes, _lanes), codegen
 
 
+@_intrinsic
+def total(typingctx, value):
+    """The sum over the lanes, by halves."""
+
+    def codegen(context, builder, signature, arguments):
+        sums, size = arguments[0], LANES
+        while size > 1:
+            size //= 2
+            kind = ir.VectorType(ir.IntType(32), size)
+            low = builder.shuffle_vector(sums, sums, ir.Constant(kind, list(range(size))))
+            high = builder.shuffle_vector(sums, sums, ir.Constant(kind, list(range(size, 2 * size))))
+            sums = builder.fadd(low, high)
+        return builder.extract_element(sums, ir.Constant(I64, 0))
+
+    return types.float64(_lanes), codegen
+
+
 def _arithmetic(name: str):
     @_intrinsic
     def operation(typingctx, a, b):

@@ -1,0 +1,1 @@
+"""Fixed points of one network: searched for, certified one by one, and audited as a set."""
