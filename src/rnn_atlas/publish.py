@@ -164,7 +164,7 @@ def _write_sweep(
     for variable in variables:
         if variable.published and not variable.per_network:
             block = _gather(variable, grid.places, coordinates, reader)
-            block = block.reshape(*grid.shape, *_extra(variable, grid, coordinates))
+            block = block.reshape((*grid.shape, *_extra(variable, grid, coordinates)))  # () for a single point
             yield _write(group, variable, [*grid.dims, *variable.dims], block)
     yield from _write_coordinates(group, [v for v in variables if not v.per_network and v.published], coordinates, study, stage)
     per_network = [v for v in variables if v.per_network and v.published and not v.catalogue]

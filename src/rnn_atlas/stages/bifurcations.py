@@ -13,8 +13,12 @@ from rnn_atlas.theory.spectra import Onset
 
 SAME_ORBIT = 1e-4
 """Relative difference of the fingerprints of one orbit, which the transient may leave."""
+SMALLEST = 1e-8
+"""A fingerprint below this is taken for it: what comes to rest at 0 is not there yet."""
 SAME_TORUS = 0.05
 """The same of a quasi-periodic motion, whose average over a finite time depends on where it began."""
+SAME_ROTATION = 0.2
+"""How far the turns of a circle may be from whole in one period of the orbit that locked on it."""
 SAME_CHAOS = 5.0
 """Combined standard errors by which the largest exponents of one chaotic attractor may differ."""
 
@@ -22,7 +26,7 @@ SAME_CHAOS = 5.0
 @dataclass(frozen=True)
 class Rung:
     """What was found at one gain: the attractor, its period in steps (NaN: none, or not told), a state on it, its fingerprint
-    (the same for its mirror image), its largest exponent with the standard error.
+    (the same for its mirror image), its largest exponent with the standard error, its first base frequency (NaN: none).
     """
 
     gain: float
@@ -32,6 +36,7 @@ class Rung:
     fingerprint: float
     exponent: float
     error: float
+    frequency: float = np.nan
 
     @property
     def returns_after(self) -> int:
@@ -45,7 +50,7 @@ class Rung:
         kinds = {Regime.PERIODIC if rung.regime == Regime.LOCKED else rung.regime for rung in (self, other)}
         if len(kinds) > 1 or self.returns_after != other.returns_after:
             return True
-        apart = abs(self.fingerprint - other.fingerprint) / max(self.fingerprint, other.fingerprint, 1e-12)
+        apart = abs(self.fingerprint - other.fingerprint) / max(self.fingerprint, other.fingerprint, SMALLEST)
         if self.returns_after:
             return apart > SAME_ORBIT
         if self.regime in (*QUASI_PERIODIC, Regime.LOCKED, Regime.PERIODIC):
@@ -108,26 +113,52 @@ def _unlocated(pair: set[Regime]) -> Onset:
 def with_locking(ladder: Sequence[Rung], events: Sequence[Change]) -> list[Rung]:
     """The ladder with its periodic motions named locked where they are.
 
-    A periodic motion is locked if it ends in a saddle-node bifurcation beyond which the motion is quasi-periodic, or if the
-    Neimark-Sacker bifurcation of another orbit leads to it at once; and so are its neighbours of the same period, and what it
-    becomes by a flip or a pitchfork (SOURCE: Kuznetsov 2004, section 7.3).
+    A periodic motion is locked if it ends in a saddle-node bifurcation beyond which a motion on a circle has nearly its
+    rotation number, or if the Neimark-Sacker bifurcation of another orbit leads to it at once; but not if it grew from an orbit
+    of half its period that is not locked. What it becomes by a flip is locked too (SOURCE: Kuznetsov 2004, section 7.3).
     """
-    found = {rung for change in events for rung in _locked_at(ladder, change)}
-    kinds = {(change.first, change.last): change.kind for change in events}
-    joined = [pair for pair in _neighbours(ladder) if kinds.get(pair) in (None, Onset.FLIP, Onset.PITCHFORK)]
-    for pair in (*joined, *reversed(joined)):
-        if found & set(pair) and all(ladder[i].regime == Regime.PERIODIC for i in pair):
-            found |= set(pair)
+    at = {(change.first, change.last): change for change in events}
+    runs = _runs(ladder, at)
+    neighbours = [[_beside(ladder, run, at, side) for side in (-1, 1)] for run in runs]
+    found: set[int] = set()
+    for _ in runs:  # a chain of flips is as long as there are runs
+        for run, beside in zip(runs, neighbours, strict=True):
+            verdicts = {_verdict(ladder[run[0]], *pair, found) for pair in beside if pair is not None}
+            if True in verdicts and False not in verdicts:
+                found |= set(run)
     return [replace(rung, regime=Regime.LOCKED) if i in found else rung for i, rung in enumerate(ladder)]
 
 
-def _locked_at(ladder: Sequence[Rung], change: Change) -> Iterator[int]:
-    """The rungs beside an event that it shows to be locked."""
-    for own, other in ((change.first, change.last), (change.last, change.first)):
-        here, there = ladder[own], ladder[other]
-        if here.regime != Regime.PERIODIC:
-            continue
-        if change.kind == Onset.SADDLE_NODE and here.returns_after == change.period and there.regime in QUASI_PERIODIC:
-            yield own
-        if change.kind == Onset.NEIMARK_SACKER and here.returns_after != change.period == there.returns_after:
-            yield own
+def _runs(ladder: Sequence[Rung], at: dict[tuple[int, int], Change]) -> list[list[int]]:
+    """Numbers of the rungs on one periodic orbit, as far as it goes."""
+    runs: list[list[int]] = []
+    for i, rung in enumerate(ladder):
+        if rung.regime == Regime.PERIODIC:
+            before = next((j for j in reversed(range(i)) if ladder[j].regime != Regime.UNDECIDED), -1)
+            is_same = runs and runs[-1][-1] == before and (before, i) not in at
+            runs[-1].append(i) if is_same else runs.append([i])
+    return runs
+
+
+def _beside(
+    ladder: Sequence[Rung], run: list[int], at: dict[tuple[int, int], Change], side: int
+) -> tuple[int, Rung, Change] | None:
+    """The next known rung before (-1) or behind (1) a run, and the event between."""
+    own = run[0] if side < 0 else run[-1]
+    for (first, last), change in at.items():
+        if own == (last if side < 0 else first):
+            other = first if side < 0 else last
+            return other, ladder[other], change
+    return None
+
+
+def _verdict(own: Rung, number: int, other: Rung, change: Change, found: set[int]) -> bool | None:
+    """Whether this border shows the orbit to be locked (True) or not to be (False), or nothing of it."""
+    if change.kind == Onset.SADDLE_NODE and change.period == own.returns_after and other.regime == Regime.INVARIANT_CIRCLE:
+        turns = own.returns_after * other.frequency
+        return True if abs(turns - np.round(turns)) < SAME_ROTATION else None
+    if change.period != other.returns_after or other.returns_after >= own.returns_after:
+        return None
+    if change.kind == Onset.NEIMARK_SACKER:
+        return True
+    return number in found if change.kind == Onset.FLIP else None

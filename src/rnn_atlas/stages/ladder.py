@@ -94,7 +94,9 @@ def _measured(network: Network, tile: Tile, context: Context, states: Floats) ->
     }
     series, moving = np.where(bad[:, None], 0.0, m), (record["regime"] == Regime.FLUCTUATING) & ~bad
     interval = Schedule.of(simulated(context)).interval
-    return values | _frequencies(series, moving, interval) | _radii(network, tile, context, after)
+    return (
+        values | _frequencies(series, moving, interval) | _radii(network, tile, context, after, values["exponent"][:, 0] < 0.0)
+    )
 
 
 def _frequencies(m: Floats, moving: NDArray[np.bool_], interval: float) -> dict[str, NDArray[Any]]:
@@ -119,10 +121,13 @@ def _frequencies(m: Floats, moving: NDArray[np.bool_], interval: float) -> dict[
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def _radii(network: Network, tile: Tile, context: Context, at: Upstream) -> dict[str, NDArray[Any]]:
-    """Under noise: spectral radius of the derivative of a step, mean and standard error over RADII times; else NaN."""
+def _radii(network: Network, tile: Tile, context: Context, at: Upstream, stable: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    """Which columns have noise, and of those that are stable the spectral radius of the derivative of a step: mean and standard
+    error over RADII times; else NaN.
+    """
     p = prepare_problem(network, tile, context, at.state, None)
-    noisy = np.flatnonzero((p.coefficients.noise > 0) & (at.status == Status.OK))
+    is_noisy = np.asarray(p.coefficients.noise > 0)
+    noisy = np.flatnonzero(is_noisy & stable & (at.status == Status.OK))
     radii = np.full((RADII, len(tile)), np.nan)
     model, options = context.model, context.model_options
     for k in range(RADII if noisy.size else 0):
@@ -132,4 +137,4 @@ def _radii(network: Network, tile: Tile, context: Context, at: Upstream) -> dict
             derivative = model.jacobian(J, states[:, c], p.drive[:, c], p.coefficients, int(c), options)
             radii[k, c] = np.abs(np.linalg.eigvals(derivative)).max()
         advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, at.steps + k * APART, APART)
-    return {"radius": radii.mean(axis=0), "radius_se": radii.std(axis=0, ddof=1) / np.sqrt(RADII)}
+    return {"is_noisy": is_noisy, "radius": radii.mean(axis=0), "radius_se": radii.std(axis=0, ddof=1) / np.sqrt(RADII)}

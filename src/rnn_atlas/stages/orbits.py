@@ -152,7 +152,8 @@ def loss_of_stability(family: Family, period: int, u: Floats, gain: float, until
             length /= 2.0
             continue
         if after.radius >= 1.0:
-            return _located(family, period, orbit, along, length, after)
+            event = _located(family, period, orbit, along, length, after)
+            return event if event is None or (until - event.gain) * upright[-1] >= 0.0 else None
         if along[-1] * ahead[-1] < 0.0:
             return Event(np.nan, Onset.NONE, np.nan, period)
         orbit, along, length = after, ahead, 1.5 * length

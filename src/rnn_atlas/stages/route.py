@@ -5,6 +5,7 @@ directions differ, attractors coexist. Both directions of all points stand side 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -166,17 +167,22 @@ def _ladder(
 
 def _rung(m: dict[str, Any], gain: float, context: Context) -> Rung:
     """The attractor at one gain, from what was measured there."""
-    is_flow, is_noisy = context.model.time_unit == "tau", bool(np.isfinite(m["radius"]))
+    is_flow = context.model.time_unit == "tau"
     evidence = Evidence(
         returns=Regime(int(m["returns"])), exponents=m["exponent"], errors=m["exponent_se"], time=float(m["averaging_time"]),
         is_all=m["exponent"].size == m["state"].size, fraction=float(m["line_fraction"]),
         fits=(bool(np.isfinite(m["one"][0])), bool(np.isfinite(m["two"][0]))), is_one=bool(m["is_one"]),
-        K=float(m["zero_one"]), is_flow=is_flow, is_noisy=is_noisy, radius=float(m["radius"]),
+        K=float(m["zero_one"]), is_flow=is_flow, is_noisy=bool(m["is_noisy"]), radius=float(m["radius"]),
         radius_error=float(m["radius_se"]),
     )  # fmt: skip
-    steps = np.nan if is_flow else float(m["period"])
-    exponent, error = float(m["exponent"][0]), float(m["exponent_se"][0])
-    return Rung(gain, attractor(evidence), steps, m["state"], float(m["fingerprint"]), exponent, error)
+    regime, steps = attractor(evidence), np.nan if is_flow else float(m["period"])
+    rung = Rung(
+        gain, regime, steps, m["state"], float(m["fingerprint"]), float(m["exponent"][0]), float(m["exponent_se"][0]),
+        float(_base(m, regime)[0]),
+    )  # fmt: skip
+    if not 0 < rung.returns_after <= m["activity"].size:
+        return rung
+    return replace(rung, fingerprint=float(np.mean(m["activity"][-rung.returns_after :] ** 2)))  # of an orbit one period tells
 
 
 def _followed(family: Family, rung: Rung, until: float) -> Event | None:
@@ -189,7 +195,7 @@ def _followed(family: Family, rung: Rung, until: float) -> Event | None:
 def _stored(mine: list[dict[str, Any]], rungs: list[Rung]) -> dict[str, NDArray[Any]]:
     """Values (gain, ...) in the order of the ladder."""
     names = ("period", "exponent", "exponent_se", "line_count", "line_fraction", "zero_one", "radius", "radius_se",
-             "fingerprint", "activity", "spectrum")  # fmt: skip
+             "activity", "spectrum")  # fmt: skip
     values = {name: np.stack([m[name] for m in mine]) for name in names}
     values["base"] = np.stack([_base(m, rung.regime) for m, rung in zip(mine, rungs, strict=True)])
     return values | {"attractor": np.array([rung.regime for rung in rungs], np.int8)}
@@ -236,9 +242,8 @@ def _variables(unit: str) -> tuple[Variable, ...]:
         Variable("route_line_count", "number of lines", "1", lines, at, "i4"),
         Variable("route_line_fraction", "share of the power of m(t) in lines", "1", lines, at),
         Variable("route_zero_one", "K of the 0-1 test of m(t)", "1", "Gottwald & Melbourne 2009", at),
-        Variable("route_radius", "under noise: mean spectral radius of the derivative of a step", "1", "eigenvalues", at),
+        Variable("route_radius", "stable under noise: mean spectral radius of a step's derivative", "1", "eigenvalues", at),
         Variable("route_radius_se", "its standard error", "1", "definition", at),
-        Variable("route_fingerprint", "time average of (r.state)^2, r a fixed random direction", "1", "definition", at),
         Variable("route_activity", "m(t) = (1/N) sum_j f(x_j)", "1", "Cessac & Sepulchre 2006", (*at, "ladder_time")),
         Variable("route_spectrum", "power spectral density of m(t)", unit, "Welch 1967", (*at, "ladder_frequency")),
         Variable("route_event", "event on leaving this gain in the ladder's direction", "1", followed, at, "i1", flags=kinds),
