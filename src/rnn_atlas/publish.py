@@ -38,6 +38,10 @@ _LABELS = {
     "ladder_base": "number of the base frequency",
     "ladder_time": "time",
     "ladder_frequency": "frequency",
+    "trajectory_time": "time",
+    "coordinate": "coordinate over the gain of the equivalent flow",
+    "radius": "|lambda + 1| over the gain of the equivalent flow",
+    "pool": "pool of starts: 0 homotopy, 1 perturbed, 2 mean field, 3 trajectory",
 }
 FLAGS = tuple((int(s), s.name.lower()) for s in Status)
 
@@ -276,7 +280,7 @@ def _write_coordinates(
     unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
     units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
     units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1", "transient_time": unit, "transient_time_later": unit}
-    units |= {"ladder_time": unit, "ladder_frequency": f"cycles {unit}-1"}
+    units |= {"trajectory_time": unit, "ladder_time": unit, "ladder_frequency": f"cycles {unit}-1"}
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):
         values = coordinates[name]
