@@ -295,6 +295,46 @@ class Approach:
         realization: int = Field(0, ge=0, description="The network that is shown.")
 
 
+class Route:
+    """The route to chaos of one network: attractors, m(t), its power spectrum and Lyapunov exponents along the gain."""
+
+    class Options(FigureOptions):
+        """Options of the route."""
+
+        stages: ClassVar[tuple[str, ...]] = ("route",)
+        realization: int | None = Field(
+            None, ge=0, description="The network that is shown; null: the first whose route is that of Ruelle and Takens."
+        )
+
+
+class RouteExponents:
+    """The largest Lyapunov exponent over gain and network, with the events of each network."""
+
+    class Options(FigureOptions):
+        """Options of the exponents."""
+
+        stages: ClassVar[tuple[str, ...]] = ("route",)
+        direction: Literal["up", "down"] = Field("up", description="Direction of the ladder that is shown.")
+
+
+class Attractors:
+    """Attractor types of one network over the gain and another axis, undecided ones marked, with the lines of theory."""
+
+    class Options(FigureOptions):
+        """Options of the attractors."""
+
+        stages: ClassVar[tuple[str, ...]] = ("route",)
+        extras: ClassVar[tuple[str, ...]] = ("networks", "theory")
+        y: str = Field("gamma", description="Vertical axis.")
+        realization: int = Field(0, ge=0, description="The network that is shown.")
+        direction: Literal["up", "down"] = Field("up", description="Direction of the ladder that is shown.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.y,)
+
+
 KINDS: dict[str, Any] = {
     "heat_map": HeatMap,
     "size_curves": SizeCurves,
@@ -306,6 +346,9 @@ KINDS: dict[str, Any] = {
     "lyapunov_spectra": LyapunovSpectra,
     "regions": Regions,
     "z_scores": ZScores,
+    "route": Route,
+    "route_exponents": RouteExponents,
+    "attractors": Attractors,
     "coordinate_density": CoordinateDensity,
     "shells": Shells,
     "jacobian_spectrum": JacobianSpectrum,
