@@ -38,6 +38,31 @@ figures:
   lyapunov_spectra: {kind: lyapunov_spectra, sweep: spectra, curves: g}
 """
 
+LANDSCAPE = """
+study: landscape
+title: Fixed points of small networks
+seed: 7
+model: {name: rate}
+network: {ensemble: gaussian}
+realizations: 2
+sweeps:
+  gains: {N: [10], g: [0.5, 2.0, 3.0]}
+  sizes: {N: [8, 10], g: [2.0, 3.0]}
+stages:
+  simulation: {transient: 20, duration: 20}
+  lyapunov: {exponents: all, transient: 10, duration: 32}
+  fixed_points: {factorizations: 3000, samples: 40, duration: 40}
+  kac_rice: {}
+figures:
+  coordinate_density: {kind: coordinate_density, sweep: gains, select: {N: 10}}
+  shells: {kind: shells, sweep: gains, select: {N: 10}}
+  jacobian_spectrum: {kind: jacobian_spectrum, sweep: gains, select: {N: 10}}
+  fixed_point_numbers: {kind: fixed_point_numbers, sweep: sizes}
+  instability: {kind: instability, sweep: gains, select: {N: 10}}
+  state_space: {kind: state_space, sweep: gains, select: {N: 10, g: 3.0}, realization: 1}
+  approach: {kind: approach, sweep: gains, select: {N: 10, g: 3.0}}
+"""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -83,3 +108,9 @@ def study_file(tmp_path: Path) -> Callable[..., Path]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The small study, run to its end once. Only to be read."""
     return run_serially(yaml.safe_load(SMALL), tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture(scope="session")
+def landscape(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A study of fixed points. Only to be read."""
+    return run_serially(yaml.safe_load(LANDSCAPE), tmp_path_factory.mktemp("landscape"))

@@ -20,6 +20,7 @@ from rnn_atlas.stages.kac_rice import KacRice
 from rnn_atlas.stages.lyapunov import Lyapunov
 from rnn_atlas.stages.networks import Networks
 from rnn_atlas.stages.response import Response
+from rnn_atlas.stages.route import Route
 from rnn_atlas.stages.simulation import Simulation
 from rnn_atlas.stages.theory import Theory
 from rnn_atlas.stages.transient import Transient
@@ -38,7 +39,7 @@ ENSEMBLES: dict[str, type[Ensemble]] = _by_name(
 )  # fmt: skip
 MODELS: dict[str, type[Model]] = _by_name(SNT, Rate)
 STAGES: dict[str, type[Stage]] = _by_name(
-    Networks, Theory, Transient, Simulation, Lyapunov, FixedPoints, KacRice, Response, Covariant, Transmission
+    Networks, Theory, Transient, Simulation, Lyapunov, Route, FixedPoints, KacRice, Response, Covariant, Transmission
 )
 """In the order in which they run."""
 

@@ -23,7 +23,9 @@ def draw(atlas: Atlas, options: Any) -> Figure:
         weights = count / count.sum()
         total = (density.fillna(0) * weights).sum("realization").values
         edges = np.append(density.coordinate - _step(density) / 2, density.coordinate[-1] + _step(density) / 2)
-        ax.stairs(total, edges, fill=True, color=color, alpha=0.45, label=f"{int(count.sum()):,} fixed points")
+        is_complete = bool((along.is_complete == 1).all())
+        text = f"{int(count.sum()):,} fixed points" + ("" if is_complete else ",\nlist not complete")
+        ax.stairs(total, edges, fill=True, color=color, alpha=0.45, label=text)
         if "coordinate_density_theory" in along:
             theory = along.coordinate_density_theory.load()
             ax.plot(theory.coordinate, theory, "--", color=darker(color), linewidth=0.9, label="Kac-Rice")

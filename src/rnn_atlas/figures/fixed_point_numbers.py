@@ -23,7 +23,7 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     for value, color in zip(values, colors(len(values)), strict=True):
         _curve(ax, dataset.sel({options.curves: value}), color, f"{value:g}")
     ax.plot([], [], "k--", linewidth=0.9, label=r"$e^{N c(g)}$")
-    ax.set(xlabel=r"$N$", ylabel="number of fixed points", yscale="log")
+    ax.set(xlabel=r"$N$", ylabel="number of fixed points", yscale="log", xticks=dataset.N.values)
     networks = dataset.sizes["realization"]
     title = f"{axis_label(options.curves)}\n(s.e. of\n{networks} networks)"
     ax.legend(title=title, title_fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
@@ -35,7 +35,7 @@ def _curve(ax: Axes, dataset: Any, color: Any, label: str) -> None:
     N, count = dataset.N.values, dataset.n_fixed_points.transpose("N", "realization").values.astype(float)
     complete = np.all(dataset.is_complete.transpose("N", "realization").values == 1, axis=1)
     mean, error = count.mean(axis=1), count.std(axis=1, ddof=1) / np.sqrt(count.shape[1])
-    ax.plot(np.repeat(N, count.shape[1]), count.ravel(), ".", color=color, markersize=1.5, alpha=0.4, markeredgewidth=0)
+    ax.plot(np.repeat(N, count.shape[1]), count.ravel(), ".", color=color, markersize=3, alpha=0.5, markeredgewidth=0)
     ax.errorbar(N, mean, error, fmt="none", color=color, elinewidth=0.8)
     for marker, where in (("o", complete), ("^", ~complete)):
         ax.plot(N[where], mean[where], marker, color=color, markersize=3.5)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rnn_atlas.atlas import Atlas
-from rnn_atlas.figures.style import WIDTH, axis_label, held, note_failures, spread
+from rnn_atlas.figures.style import WIDTH, axis_label, colors, darker, held, note_failures, spread
 
 _SHOWN = 60
 """Fixed points whose eigenvalues are drawn one by one."""
@@ -26,9 +26,10 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     edge = float(dataset.radial_edge_theory.sel({options.curves: chosen[-1]})) if "radial_edge_theory" in dataset else None
     _plane(plane, atlas.catalogue(options.sweep, N, **fixed, **{options.curves: chosen[-1]}), edge)
     plane.set_title(f"{axis_label(options.curves)} = {chosen[-1]:g}, $N$ = {N}")
-    for value, shade in zip(chosen, np.linspace(0.2, 0.85, len(chosen)), strict=True):
-        _radial(radial, dataset.sel({options.curves: value}), float(value), (0.0, 0.45 * shade, shade), options.curves)
+    for value, color in zip(chosen, colors(len(chosen)), strict=True):
+        _radial(radial, dataset.sel({options.curves: value}), float(value), color, options.curves)
     radial.set(xlabel=r"radius $|\lambda + 1|$", ylabel="density of eigenvalues", ylim=(0, None), xlim=(0, None))
+    radial.plot([], [], "k--", linewidth=0.8, label="Kac-Rice")
     radial.legend()
     note_failures(radial, dataset, "fixed_points")
     return figure
@@ -52,4 +53,4 @@ def _radial(ax: Axes, dataset: Any, value: float, color: Any, axis: str) -> None
     reach = density.radius * value
     ax.step(reach, mean / value, where="mid", color=color, linewidth=0.9, label=f"{axis_label(axis)} = {value:g}")
     if "radial_density_theory" in dataset:
-        ax.plot(reach, dataset.radial_density_theory / value, "--", color=color, linewidth=0.8)
+        ax.plot(reach, dataset.radial_density_theory / value, "--", color=darker(color), linewidth=0.8)

@@ -1,36 +1,12 @@
 """The kinds of figures a study may ask for, with their options. The drawing itself is in the file of the same name."""
 
 from importlib import import_module
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from rnn_atlas.contracts import Section
-
-
-class FigureOptions(Section):
-    """What every figure needs: the sweep it shows.
-
-    stages: what the figure cannot do without; `compare` is the comparison with theory. extras: what it shows besides, if
-    the study has it. every_axis: it shows all points of the sweep, whatever its axes.
-    """
-
-    stages: ClassVar[tuple[str, ...]] = ()
-    extras: ClassVar[tuple[str, ...]] = ()
-    every_axis: ClassVar[bool] = False
-
-    sweep: str = Field(description="The sweep the figure shows.")
-    select: dict[str, float] = Field(default_factory=dict, description="Values of axes that are held fixed.")
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Axes of the sweep that the figure spreads out; all others but the realization must be selected."""
-        return ()
-
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """The stages that a figure with these options cannot do without."""
-        return self.stages
+from rnn_atlas.figures.options import FigureOptions
+from rnn_atlas.figures.response_kinds import ResponseGraphs, ResponseKernel, Susceptibility, Transmission
 
 
 class HeatMap:
@@ -295,61 +271,44 @@ class Approach:
         realization: int = Field(0, ge=0, description="The network that is shown.")
 
 
-Neuron = Annotated[int, Field(ge=0)]
-Pairs = Annotated[tuple[tuple[Neuron, Neuron], ...], Field(min_length=1, max_length=4)]
+class Route:
+    """The route to chaos of one network: attractors, m(t), its power spectrum and Lyapunov exponents along the gain."""
 
+    class Options(FigureOptions):
+        """Options of the route."""
 
-class OneNetworkOptions(FigureOptions):
-    """What figures of the response of one network share."""
-
-    realization: int = Field(0, ge=0, description="The network that is shown.")
-
-
-class Susceptibility:
-    """|chi_ij| over the frequency for chosen pairs, with its resonances, beside the receiver's power spectrum."""
-
-    class Options(OneNetworkOptions):
-        """Options of the susceptibilities."""
-
-        stages: ClassVar[tuple[str, ...]] = ("response",)
-        pairs: Pairs = Field(description="Pairs [receiver, emitter], at most four.")
-
-
-class ResponseKernel:
-    """K_ij over the lag for chosen pairs, by all estimators, beside what fluctuations predict."""
-
-    class Options(OneNetworkOptions):
-        """Options of the kernels."""
-
-        stages: ClassVar[tuple[str, ...]] = ("response",)
-        pairs: Pairs = Field(description="Pairs [receiver, emitter], at most four.")
-
-
-class ResponseGraphs:
-    """Who reaches whom: the synaptic graph, correlations, and the response, at its largest or at chosen frequencies."""
-
-    class Options(OneNetworkOptions):
-        """Options of the graphs."""
-
-        stages: ClassVar[tuple[str, ...]] = ("response",)
-        panels: tuple[Literal["synaptic", "correlation", "response"] | Annotated[float, Field(ge=0)], ...] = Field(
-            ("synaptic", "correlation", "response"),
-            min_length=1,
-            max_length=4,
-            description="synaptic, correlation, response (its largest over the frequencies), or a frequency.",
+        stages: ClassVar[tuple[str, ...]] = ("route",)
+        realization: int | None = Field(
+            None, ge=0, description="The network that is shown; null: the first whose route is that of Ruelle and Takens."
         )
 
 
-class Transmission:
-    """A modulated carrier sent into one neuron, and what of its modulation arrives at chosen others and at all."""
+class RouteExponents:
+    """The largest Lyapunov exponent over gain and network, with the events of each network."""
 
-    class Options(OneNetworkOptions):
-        """Options of the transmission."""
+    class Options(FigureOptions):
+        """Options of the exponents."""
 
-        stages: ClassVar[tuple[str, ...]] = ("transmission",)
-        receivers: tuple[Neuron, ...] = Field(
-            min_length=1, max_length=4, description="Neurons whose mean response is shown, at most four."
-        )
+        stages: ClassVar[tuple[str, ...]] = ("route",)
+        direction: Literal["up", "down"] = Field("up", description="Direction of the ladder that is shown.")
+
+
+class Attractors:
+    """Attractor types of one network over the gain and another axis, undecided ones marked, with the lines of theory."""
+
+    class Options(FigureOptions):
+        """Options of the attractors."""
+
+        stages: ClassVar[tuple[str, ...]] = ("route",)
+        extras: ClassVar[tuple[str, ...]] = ("networks", "theory")
+        y: str = Field("gamma", description="Vertical axis.")
+        realization: int = Field(0, ge=0, description="The network that is shown.")
+        direction: Literal["up", "down"] = Field("up", description="Direction of the ladder that is shown.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.y,)
 
 
 KINDS: dict[str, Any] = {
@@ -363,6 +322,9 @@ KINDS: dict[str, Any] = {
     "lyapunov_spectra": LyapunovSpectra,
     "regions": Regions,
     "z_scores": ZScores,
+    "route": Route,
+    "route_exponents": RouteExponents,
+    "attractors": Attractors,
     "coordinate_density": CoordinateDensity,
     "shells": Shells,
     "jacobian_spectrum": JacobianSpectrum,

@@ -16,7 +16,9 @@ _BINS = 40
 
 
 def draw(atlas: Atlas, options: Any) -> Figure:
-    """At every value of the axis, left the fixed points' |x|^2 / N, right the trajectory's; dashed: theory."""
+    """At every value of the axis, left the fixed points' |x|^2 / N, right the trajectory's; dashed: theory. Lists that are not
+    known to be complete are light: what is missing is not like what was found.
+    """
     dataset = held(atlas[options.sweep], options.select)
     N = int(dataset.N.values.ravel()[0])
     catalogue = atlas.catalogue(options.sweep, N, **{a: v for a, v in options.select.items() if a != "N"})
@@ -29,13 +31,16 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     for value in values:
         here = np.isclose(catalogue[options.x].values, value)
         moving = dataset.trajectory_norm.sel({options.x: value}).values.ravel()
-        _violin(ax, value, norms[here], weights[here], -width, FIXED)
-        _violin(ax, value, moving[np.isfinite(moving)], np.ones(int(np.isfinite(moving).sum())), width, MOVING)
+        is_complete = bool((dataset.is_complete.sel({options.x: value}) == 1).all())
+        _violin(ax, value, norms[here], weights[here], -width, FIXED, 0.65 if is_complete else 0.3)
+        _violin(ax, value, moving[np.isfinite(moving)], np.ones(int(np.isfinite(moving).sum())), width, MOVING, 0.65)
     for name, color in (("fixed_point_norm_theory", FIXED), ("dynamics_norm_theory", MOVING)):
         if name in dataset:
             ax.plot(values, dataset[name].values, "--", color=color, linewidth=0.9)
-    ax.fill_between([], [], [], color=FIXED, alpha=0.5, label="fixed points")
-    ax.fill_between([], [], [], color=MOVING, alpha=0.5, label="dynamics")
+    ax.fill_between([], [], [], color=FIXED, alpha=0.65, label="fixed points", linewidth=0)
+    if not bool((dataset.is_complete == 1).all()):
+        ax.fill_between([], [], [], color=FIXED, alpha=0.3, label="fixed points, list not complete", linewidth=0)
+    ax.fill_between([], [], [], color=MOVING, alpha=0.65, label="dynamics", linewidth=0)
     ax.plot([], [], "k--", linewidth=0.9, label=r"theory, $N \to \infty$")
     ax.set(xlabel=axis_label(options.x), ylabel=rf"$|x|^2 / N$, $N$ = {N}", ylim=(0, None))
     ax.legend(loc="upper left")
@@ -43,11 +48,11 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     return figure
 
 
-def _violin(ax: Axes, place: float, values: Any, weights: Any, width: float, color: str) -> None:
+def _violin(ax: Axes, place: float, values: Any, weights: Any, width: float, color: str, alpha: float) -> None:
     """A histogram that stands upright at `place`, to the right (width > 0) or left of it."""
     if values.size == 0 or np.ptp(values) < 1e-9 * max(1.0, float(np.max(values))):
         ax.plot([place] * min(values.size, 1), values[:1], "_", color=color, markersize=6)
         return
     height, edges = np.histogram(values, _BINS, weights=weights)
     middles = (edges[1:] + edges[:-1]) / 2
-    ax.fill_betweenx(middles, place, place + width * height / height.max(), color=color, alpha=0.5, linewidth=0, step="mid")
+    ax.fill_betweenx(middles, place, place + width * height / height.max(), color=color, alpha=alpha, linewidth=0, step="mid")

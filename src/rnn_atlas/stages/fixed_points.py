@@ -46,6 +46,8 @@ from rnn_atlas.status import Status
 
 Pool = Literal["homotopy", "perturbed", "mean_field", "trajectory"]
 _ALL: tuple[Pool, ...] = ("homotopy", "perturbed", "mean_field", "trajectory")
+_PER_POINT = 150
+"""Factorizations per fixed point at least, where there are many of them."""
 _HITS = 8
 """Successes per class that room is counted for."""
 
@@ -107,11 +109,11 @@ class FixedPoints(Stage):
         if context.ensemble.nonzeros(tile.network, context.ensemble_options) == 0:
             stored = 8.0 * N * (options.samples + 20)
             return Cost(flops=0.0, work=2 * stored, stored=stored, elementwise=1e4 * N)
-        found = min(options.factorizations / 50, 20_000.0)
+        found = min(options.factorizations / _PER_POINT, 20_000.0)
         entries = found * options.streams if tile.part is None else found
         flops = (2.0 * options.factorizations + 30.0 * found) * N**3 * len(tile)
         work = 8.0 * (12 * N**2 + entries * (4 * N + 3 * _HITS) + options.samples * (N + found))
-        stored = 8.0 * len(tile) * (3 * N * found + N * options.samples)
+        stored = 8.0 * len(tile) * ((N + 3 * _HITS) * found if tile.part is not None else 3 * N * found + N * options.samples)
         return Cost(flops=0.0, work=work, stored=stored, elementwise=flops, is_bound=True)
 
     @staticmethod

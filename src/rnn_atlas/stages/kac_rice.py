@@ -102,19 +102,21 @@ def _point(parameters: dict[str, Number], scale: float, context: Context) -> dic
     assert isinstance(law, Law)
     system = dataclasses.replace(context.model.mean_field(parameters, context.model_options, law), noise=0.0)
     found, both = fixed_points(system), shells(system)
-    gain = system.averages.gain
+    gain, share = system.averages.gain, 1.0 if system.leak is None else 1.0 - system.leak
+    norms = np.array(both) / gain**2 if gain else np.full(2, system.static / share**2)  # without gain the stimulus is all
+    edges = np.append(RADII - RADII[0], RADII[-1] + RADII[0])
     nowhere = np.full(COORDINATES.size, np.nan) if found.q_fp == 0 else _averaged(found, scale)
     return {
         "status": Status.OK if found.converged else Status.NOT_CONVERGED,
         "complexity": found.complexity,
-        "fixed_point_norm_theory": both.q_fp / gain**2,
-        "dynamics_norm_theory": both.Delta_0 / gain**2,
+        "fixed_point_norm_theory": norms[0],
+        "dynamics_norm_theory": norms[1],
         "radial_edge_theory": found.r_max,
         "z_star": found.z_star,
         "unstable_fraction_theory": found.unstable_fraction,
         "leading_eigenvalue_theory": found.leading,
         "coordinate_density_theory": nowhere,
-        "radial_density_theory": scale * found.radial_law.density(scale * RADII),
+        "radial_density_theory": np.diff(found.radial_law.within(scale * edges)) / (RADII[1] - RADII[0]),
     }
 
 

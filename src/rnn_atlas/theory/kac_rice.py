@@ -96,8 +96,9 @@ class KacRice:
         return np.asarray(tilted * np.exp(-(y**2) / (2 * self.beta)) / np.sqrt(2 * np.pi * self.beta))
 
     def expected_number(self, N: int) -> float:
-        """e^{N c}, the mean number of fixed points but for a factor of order 1."""
-        return float(np.exp(N * self.complexity))
+        """e^{N c}, the mean number of fixed points but for a factor of order 1; infinite beyond 1e308."""
+        with np.errstate(over="ignore"):
+            return float(np.exp(N * self.complexity))
 
     @cached_property
     def radial_law(self) -> RadialLaw:
@@ -142,7 +143,11 @@ def snt_fixed_points(g: float, gamma: float = 0.0, *, sigma_theta: float = 0.0, 
 
 
 def fixed_points(system: System) -> KacRice:
-    """Fixed points of any map or flow with f = tanh, independent couplings without mean or structure, and no noise."""
+    """Fixed points of any map or flow with f = tanh, independent couplings without mean or structure, and no noise.
+
+    TheoryError for others, or for parameters that are not finite. Next to g = 1, within 1e-5, c is lost in rounding where D
+    leaves it positive: `converged` is False there and all values are NaN.
+    """
     complaints = {
         f"transfer {system.averages.transfer!r}": system.averages.transfer != "tanh",
         "a mean coupling or a structure": system.structure != Structure(),
@@ -153,7 +158,10 @@ def fixed_points(system: System) -> KacRice:
         if holds:
             raise TheoryError(f"the theory of fixed points is that of tanh without means, structure and noise; got {what}")
     gain = system.averages.gain / (1.0 if system.leak is None else 1.0 - system.leak)
-    return _solution(gain * float(np.sqrt(system.strength)), system.static * gain**2, system.leak)
+    g, D = gain * float(np.sqrt(system.strength)), system.static * gain**2
+    if not np.isfinite(g) or not np.isfinite(D):
+        raise TheoryError(f"g and D must be finite; got those of the flow as g = {g:g}, D = {D:g}. Change them")
+    return _solution(g, D, system.leak)
 
 
 def critical_input(g: float) -> float:
