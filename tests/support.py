@@ -81,9 +81,13 @@ def simulate(tile: Tile, context: Context) -> TileResult:
 
 def exponents(tile: Tile, simulation: Context, lyapunov: Context) -> TileResult:
     """The lyapunov stage on the states the simulation stage leaves."""
+    return Lyapunov.compute(tile, lyapunov, upstream_of(tile, simulation))
+
+
+def upstream_of(tile: Tile, simulation: Context) -> Upstream:
+    """What the simulation stage hands over."""
     before = simulate(tile, simulation)
-    upstream = Upstream(before.values["final_state"].T.copy(), Schedule.of(simulation).steps, before.status)
-    return Lyapunov.compute(tile, lyapunov, upstream)
+    return Upstream(before.values["final_state"].T.copy(), Schedule.of(simulation).steps, before.status)
 
 
 def problem_of(tile: Tile, context: Context, states: Floats, tangents: Floats | None = None) -> Problem:

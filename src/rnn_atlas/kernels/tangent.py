@@ -56,12 +56,12 @@ def place_tangents(frames: Floats, height: int) -> Floats:
 
 def tangents_of(blocks: Floats, N: int, points: int, k: int) -> Floats:
     """The inverse of `place_tangents`: frames (points, N, k)."""
-    frames = np.empty((points, N, k))
-    for p in range(points):
-        for j in range(k):
-            b, lane = place(p, j, points, k)
-            frames[p, :, j] = blocks[b, :N, lane]
-    return frames
+    height = blocks.shape[1]
+    if side_by_side(points, k):
+        rows = blocks.reshape(points, _blocks(k), height, LANES).transpose(0, 2, 1, 3).reshape(points, height, -1)
+    else:
+        rows = blocks.reshape(k, _blocks(points), height, LANES).transpose(1, 3, 2, 0).reshape(-1, height, k)
+    return np.ascontiguousarray(rows[:points, :N, :k])
 
 
 def place(p: int, j: int, points: int, k: int) -> tuple[int, int]:
