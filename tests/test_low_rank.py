@@ -9,10 +9,10 @@ from rnn_atlas.contracts import Context, Floats, Tile
 from rnn_atlas.kernels.low_rank import TOGETHER, LowRank, from_rows, to_rows
 from rnn_atlas.kernels.random import fill_normals
 from rnn_atlas.networks.gaussian_low_rank import GaussianLowRank
-from rnn_atlas.stages.columns import Problem, initial_state, prepare_problem
+from rnn_atlas.stages.columns import Problem, initial_state, prepare_simulation
 from rnn_atlas.stages.lyapunov import Lyapunov
 from rnn_atlas.stages.simulation import Simulation
-from tests.support import context_of, exponents, given, low_rank, problem_of, simulate, tile_of
+from tests.support import context_of, exponents, given, low_rank, simulate, tile_of
 
 RANDOM = np.random.Generator(np.random.Philox(31))
 STRUCTURE = low_rank((2.0, 1.6, 1.2), (1.5, -0.9, 0.3))
@@ -35,7 +35,7 @@ def context(stage: Any = Simulation, model: str = "snt", **options: Any) -> Cont
 
 def prepared(tile: Tile, settings: Context, states: Floats, dtype: type) -> Problem:
     network = settings.ensemble.build(tile.network, settings.ensemble_options, settings.seed)
-    return prepare_problem(network, tile, settings, states, None, dtype)
+    return prepare_simulation(network, tile, settings, states, dtype)
 
 
 def normals(p: Problem, step: int) -> Floats:
@@ -147,7 +147,7 @@ def test_exponents_go_on_from_a_low_rank_simulation() -> None:
 
 def test_a_structure_beside_random_couplings_keeps_the_columns_side_by_side() -> None:
     tile = tile_of(20, {"g": 1.0}, rank=1)
-    assert not isinstance(problem_of(tile, context(), np.zeros((20, 1))).couplings, LowRank)
+    assert not isinstance(prepared(tile, context(), np.zeros((20, 1)), np.float64).couplings, LowRank)
 
 
 def test_to_rows_and_back_is_the_identity_and_pads_with_zeros() -> None:

@@ -179,7 +179,7 @@ ROOMS = {
     "theory": {"theory", "errors"},
     "networks": {"networks", "identity", "theory"} | SHARED,
     "models": {"models", "kernels", "theory"} | SHARED,
-    "fixed_points": {"fixed_points", "kernels"},
+    "fixed_points": {"fixed_points", "kernels"} | SHARED,
     "stages": {"stages", "kernels", "identity", "theory", "fixed_points"} | SHARED,
     "registry": {"networks", "models", "stages", "contracts"},
     "atlas": {"config", "identity", "publish", "registry"} | SHARED,
@@ -295,6 +295,7 @@ OUTER = {"dask", "distributed", "xarray", "zarr", "snakemake", "matplotlib", "pa
         ("theory", OUTER | {"yaml", "numba", "pydantic"}),
         ("networks", OUTER | {"yaml", "numba", "scipy"}),
         ("models", OUTER),
+        ("fixed_points", OUTER),
         ("stages", OUTER),
     ],
 )
@@ -380,8 +381,13 @@ def test_the_head_of_a_shipped_study_says_what_it_costs_in_core_hours(file: Path
 def test_the_demo_study_runs_every_stage_and_sweeps_every_axis_it_promises() -> None:
     study = load_study(ROOT / "config" / "demo.yaml")
     swept = {axis for sweep in study.sweeps for axis in study.swept(sweep)}
-    assert study.stage_names == [stage for stage in STAGES if stage != "transient"]  # without a structure only
+    assert study.stage_names == ["networks", "theory", "simulation", "lyapunov"]
     assert swept >= {"g", "gamma", "sigma", "N", "rank", "realization"}
+
+
+def test_every_stage_is_run_by_a_study_in_config() -> None:
+    studies = [load_study(file) for file in (ROOT / "config").glob("*.yaml")]
+    assert {stage for study in studies for stage in study.stage_names} == STAGES.keys()
 
 
 # ---- documents -------------------------------------------------------------------------------------------------------

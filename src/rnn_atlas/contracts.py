@@ -253,12 +253,13 @@ class Scope(StrEnum):
     """Which parameters a stage's results depend on.
 
     POINT: all. NETWORK: those that select a network. LIMIT: all that are left in the limit of large N, where neither N
-    nor the realization nor the initial condition counts.
+    nor the realization nor the initial condition counts. LADDER: all but the gain, which the stage takes from its options.
     """
 
     POINT = "point"
     NETWORK = "network"
     LIMIT = "limit"
+    LADDER = "ladder"
 
 
 class Stage(Protocol):

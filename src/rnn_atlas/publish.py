@@ -32,6 +32,16 @@ _LABELS = {
     "transient_time_later": "second time since the initial condition",
     "onset_gamma": "leak at which the onset is told",
     "outlier_index": "number of the outlier",
+    "ladder_direction": "direction in which the gains are passed: 1 upwards, -1 downwards",
+    "ladder_gain": "gain of the ladder",
+    "ladder_exponent": "number of the exponent, largest first",
+    "ladder_base": "number of the base frequency",
+    "ladder_time": "time",
+    "ladder_frequency": "frequency",
+    "trajectory_time": "time",
+    "coordinate": "coordinate over the gain of the equivalent flow",
+    "radius": "|lambda + 1| over the gain of the equivalent flow",
+    "pool": "pool of starts: 0 homotopy, 1 perturbed, 2 mean field, 3 trajectory",
 }
 FLAGS = tuple((int(s), s.name.lower()) for s in Status)
 
@@ -158,7 +168,7 @@ def _write_sweep(
     for variable in variables:
         if variable.published and not variable.per_network:
             block = _gather(variable, grid.places, coordinates, reader)
-            block = block.reshape(*grid.shape, *_extra(variable, grid, coordinates))
+            block = block.reshape((*grid.shape, *_extra(variable, grid, coordinates)))  # () for a single point
             yield _write(group, variable, [*grid.dims, *variable.dims], block)
     yield from _write_coordinates(group, [v for v in variables if not v.per_network and v.published], coordinates, study, stage)
     per_network = [v for v in variables if v.per_network and v.published and not v.catalogue]
@@ -270,6 +280,7 @@ def _write_coordinates(
     unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
     units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
     units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1", "transient_time": unit, "transient_time_later": unit}
+    units |= {"trajectory_time": unit, "ladder_time": unit, "ladder_frequency": f"cycles {unit}-1"}
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):
         values = coordinates[name]

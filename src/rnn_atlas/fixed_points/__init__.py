@@ -1,1 +1,1 @@
-"""Fixed points: search, certificate and audit, without stages and stores."""
+"""Fixed points of one network: searched for, certified one by one, and audited as a set."""

@@ -37,8 +37,8 @@ NEVER_RECORDED = 1e12
 class Problem:
     """A tile made ready: states Z[:state blocks], k tangents per point behind them, and all the kernels ask for.
 
-    What its points are run with stands here twice: `coefficients` and `drive` (N, B) per point, `columns` per column. Points
-    of a purely low-rank network without tangents do not stand side by side but one after the other, see `low_rank.py`.
+    What its points are run with stands here twice: `coefficients` and `drive` (N, B) per point, `columns` per column. In a
+    simulation of a purely low-rank network points do not stand side by side but one after the other, see `low_rank.py`.
     """
 
     N: int
@@ -115,19 +115,28 @@ def quenched_drive(tile: Tile, context: Context) -> Floats:
     return np.asarray(coefficients.offset + coefficients.spread * z[:, None])
 
 
-def prepare_problem(
-    network: Network, tile: Tile, context: Context, states: Floats, tangents: Floats | None, dtype: DTypeLike = np.float64
-) -> Problem:
-    """Everything the kernels need to advance states (N, B), and tangents (B, N, k) if there are any.
+def prepare_problem(network: Network, tile: Tile, context: Context, states: Floats, tangents: Floats | None) -> Problem:
+    """Everything the kernels need to advance states (N, B), and tangents (B, N, k) if there are any."""
+    return _prepared(couplings_of(network), tile, context, states, tangents, np.float64)
 
-    dtype: what is computed in, float32 without tangents only.
-    """
+
+def prepare_simulation(
+    network: Network, tile: Tile, context: Context, states: Floats, dtype: DTypeLike = np.float64
+) -> Problem:
+    """The same for states alone, computed in this dtype, float64 or float32, and in one pass if the network is low-rank."""
+    is_low_rank = not network.has_random
+    couplings = low_rank.low_rank(network.left, network.right, dtype) if is_low_rank else couplings_of(network, dtype)
+    return _prepared(couplings, tile, context, states, None, dtype)
+
+
+def _prepared(
+    couplings: Couplings | LowRank, tile: Tile, context: Context, states: Floats, tangents: Floats | None, dtype: DTypeLike
+) -> Problem:
     model, options = context.model, context.model_options
     c, drive = model.coefficients(tile, options), quenched_drive(tile, context)
     scheme, key = rk4_scheme(model.step_length(options), dtype), stream_key(context.seed, "noise", tile.network)
-    is_low_rank = tangents is None and not network.has_random
-    couplings = low_rank.low_rank(network.left, network.right, dtype) if is_low_rank else couplings_of(network, dtype)
-    columns = _columns(c, drive, scheme, key, 0 if tangents is None else tangents.shape[2], is_low_rank=is_low_rank)
+    k, is_low_rank = 0 if tangents is None else tangents.shape[2], isinstance(couplings, LowRank)
+    columns = _columns(c, drive, scheme, key, k, is_low_rank=is_low_rank)
     return _assembled(model.method(options), CODES[options.transfer], couplings, columns, c, drive, states, tangents)
 
 

@@ -90,7 +90,7 @@ class Lyapunov(Stage):
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
         """2 flops per coupling, column and product, 1 + k columns a point; 4 N k^2 flops per orthonormalization; all blocks."""
-        N, k, steps = tile.network.N, n_exponents(tile.network, context), sum(_lengths(context))
+        N, k, steps = tile.network.N, n_exponents(tile.network, context), sum(lengths(context))
         columns = LANES * column_blocks(len(tile), k)
         products = steps * (4 if context.model.method(context.model_options) == RK4 else 1)
         per_qr = 2 if context.options.exponents == "all" else 10
@@ -114,23 +114,28 @@ class Lyapunov(Stage):
         """Frame transient, as many blocks as each point needs, and for a full spectrum the sum rule on sampled steps."""
         assert upstream is not None
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        k = n_exponents(tile.network, context)
-        run = _Run(network, tile, context, upstream, k)
-        warm, steps = _lengths(context)
-        run.align(warm)
-        rates = run.average(steps // BLOCKS)
-        bad = run.lost | (upstream.status == Status.DIVERGED)
-        values = _statistics(rates, tile.network.N)
-        values["averaging_time"] = np.array([len(r) for r in rates]) * (steps // BLOCKS * run.dt)
-        values["orthonormalization_interval"] = run.interval * run.dt
-        if context.options.exponents == "all":
-            values["sum_rule_residual"] = run.residual()
-        status = np.where([_unsettled(r) for r in rates], Status.NOT_CONVERGED, Status.OK)
-        if context.options.exponents == "all":
-            status = np.where(values["sum_rule_residual"] > SUM_RULE_TOLERANCE, Status.UNRESOLVED, status)
-        status = np.where(bad, Status.DIVERGED, status).astype(np.int8)
-        axes = {"block": np.arange(BLOCKS), "exponent": np.arange(k)}
-        return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, axes)
+        return measured(network, tile, context, upstream)
+
+
+def measured(network: Network, tile: Tile, context: Context, upstream: Upstream) -> TileResult:
+    """The exponents of the tile's points, from these states on."""
+    k = n_exponents(tile.network, context)
+    run = _Run(network, tile, context, upstream, k)
+    warm, steps = lengths(context)
+    run.align(warm)
+    rates = run.average(steps // BLOCKS)
+    bad = run.lost | (upstream.status == Status.DIVERGED)
+    values = _statistics(rates, tile.network.N)
+    values["averaging_time"] = np.array([len(r) for r in rates]) * (steps // BLOCKS * run.dt)
+    values["orthonormalization_interval"] = run.interval * run.dt
+    if context.options.exponents == "all":
+        values["sum_rule_residual"] = run.residual()
+    status = np.where([_unsettled(r) for r in rates], Status.NOT_CONVERGED, Status.OK)
+    if context.options.exponents == "all":
+        status = np.where(values["sum_rule_residual"] > SUM_RULE_TOLERANCE, Status.UNRESOLVED, status)
+    status = np.where(bad, Status.DIVERGED, status).astype(np.int8)
+    axes = {"block": np.arange(BLOCKS), "exponent": np.arange(k)}
+    return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, axes)
 
 
 def n_exponents(network: NetworkIdentity, context: Context) -> int:
@@ -139,7 +144,7 @@ def n_exponents(network: NetworkIdentity, context: Context) -> int:
     return network.N if wanted == "all" else min(int(wanted), network.N)
 
 
-def _lengths(context: Context) -> tuple[int, int]:
+def lengths(context: Context) -> tuple[int, int]:
     """Steps of the frame's transient and of the average, the latter a multiple of the number of blocks."""
     dt = context.model.step_length(context.model_options)
     steps = max(1, round(context.options.duration / dt / BLOCKS)) * BLOCKS

@@ -10,6 +10,7 @@ from rnn_atlas.contracts import (
     Context,
     Cost,
     Floats,
+    Network,
     NetworkIdentity,
     Scope,
     Section,
@@ -30,7 +31,7 @@ from rnn_atlas.stages.columns import (
     diverged,
     initial_state,
     masked,
-    prepare_problem,
+    prepare_simulation,
     remaining,
 )
 from rnn_atlas.stages.observables import (
@@ -41,7 +42,7 @@ from rnn_atlas.stages.observables import (
     regimes,
     snapshot_moments,
 )
-from rnn_atlas.status import Regime, Status
+from rnn_atlas.status import SIMULATED, Status
 
 RECORDED_NEURONS = 64
 SNAPSHOTS = 128
@@ -95,17 +96,17 @@ class Simulation(Stage):
         """2 flops per coupling, column and product, about 40 per recorded number; memory for J, columns and recording."""
         N, B, options = tile.network.N, padded(len(tile), LANES), context.options
         plan = Schedule.of(context)
-        products = (plan.transient + plan.samples * plan.stride) * _products(context)
+        count = plan.steps * products(context)
         matrix = network_bytes(tile.network, context)
         window, lags, segment = (min(n, plan.samples) for n in (options.window, options.lags, options.segment))
         kept = window_depth(plan.samples, lags, segment) * min(N, RECORDED_NEURONS)
         record = 8.0 * B * (kept + 2 * plan.samples + N * SNAPSHOTS)
         stored = 8.0 * len(tile) * (N + window * (1 + options.trajectories) + lags + segment + 12)
         return Cost(
-            flops=products * B * product_flops(tile.network, context),
+            flops=count * B * product_flops(tile.network, context),
             work=2 * matrix + 14 * 8.0 * N * B + record,
             stored=stored,
-            column_steps=products * B,
+            column_steps=count * B,
             columns=B,
             elementwise=40.0 * len(tile) * plan.samples * min(N, RECORDED_NEURONS),
         )
@@ -119,19 +120,24 @@ class Simulation(Stage):
     def compute(tile: Tile, context: Context, upstream: Upstream | None) -> TileResult:
         """Transient, then a recorded run; statuses OK or DIVERGED."""
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        problem = prepare_problem(network, tile, context, initial_state(tile, context), None, context.options.dtype)
-        at_rest = relax(problem, Schedule.of(context).transient)
-        direction, parts = random_direction(tile, context), resting_apart(at_rest, problem.abreast)
-        runs = [
-            _recorded(remaining(problem, part, 0) if part.size < len(tile) else problem, context, direction, is_moving=i == 0)
-            for i, part in enumerate(parts)
-            if part.size
-        ]
-        order = np.argsort(np.concatenate(parts))
-        values = {name: np.concatenate([run[name] for run in runs])[order] for name in runs[0]}
+        values = measured(network, tile, context, initial_state(tile, context))
         bad = diverged(values["final_state"].T)
         status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
         return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, coordinates(context))
+
+
+def measured(network: Network, tile: Tile, context: Context, states: Floats) -> dict[str, NDArray[Any]]:
+    """All values of the tile's points from a run that starts from these states (N, B), noise counted from its first step."""
+    problem = prepare_simulation(network, tile, context, states, context.options.dtype)
+    at_rest = relax(problem, Schedule.of(context).transient)
+    direction, parts = random_direction(tile, context), resting_apart(at_rest, problem.abreast)
+    runs = [
+        _recorded(remaining(problem, part, 0) if part.size < len(tile) else problem, context, direction, is_moving=i == 0)
+        for i, part in enumerate(parts)
+        if part.size
+    ]
+    order = np.argsort(np.concatenate(parts))
+    return {name: np.concatenate([run[name] for run in runs])[order] for name in runs[0]}
 
 
 def relax(problem: Problem, n_steps: int) -> NDArray[np.bool_]:
@@ -217,7 +223,8 @@ def _empty_recording(problem: Problem, context: Context) -> Recording:
     )  # fmt: skip
 
 
-def _products(context: Context) -> int:
+def products(context: Context) -> int:
+    """Products with J per step."""
     return 4 if context.model.method(context.model_options) == RK4 else 1
 
 
@@ -293,7 +300,7 @@ def _where(settled: NDArray[np.bool_], values: Floats) -> Floats:
 
 def _variables(x: str, unit: str) -> tuple[Variable, ...]:
     definition, welch = "definition, time and neuron average", "Welch 1967"
-    flags = tuple((int(r), r.name.lower()) for r in Regime)
+    flags = tuple((int(r), r.name.lower()) for r in SIMULATED)
     return (
         Variable("mean", f"mean of {x}", "1", definition),
         Variable("mean_square", f"<{x}^2>", "1", definition),

@@ -19,7 +19,7 @@ from rnn_atlas.contracts import (
     Upstream,
     Variable,
 )
-from rnn_atlas.stages.columns import diverged, initial_state, masked, prepare_problem
+from rnn_atlas.stages.columns import diverged, initial_state, masked, prepare_simulation
 from rnn_atlas.stages.simulation import Simulation, network_bytes, product_flops
 from rnn_atlas.status import Status
 
@@ -73,7 +73,7 @@ class Transient(Stage):
     def compute(tile: Tile, context: Context, upstream: Upstream | None) -> TileResult:
         """All points side by side."""
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        problem = prepare_problem(network, tile, context, initial_state(tile, context), None)
+        problem = prepare_simulation(network, tile, context, initial_state(tile, context))
         states = [problem.states]
         for step in range(context.options.steps):
             problem.advance(step, 1)

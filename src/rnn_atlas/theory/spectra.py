@@ -17,13 +17,22 @@ REAL = 1e-9
 
 
 class Onset(IntEnum):
-    """How the trivial point loses its stability."""
+    """How a fixed point or a periodic orbit loses its stability; the trivial point without drive has no saddle-node.
+
+    The last four are told by the attractors at two gains, not by an orbit between them: a frequency is added, a quasi-periodic
+    motion locks, chaos, any other change.
+    """
 
     NONE = 0
     PITCHFORK = 1
     FLIP = 2
     NEIMARK_SACKER = 3
     HOPF = 4
+    SADDLE_NODE = 5
+    TORUS = 6
+    LOCKING = 7
+    CHAOS = 8
+    OTHER = 9
 
 
 # ---- where the eigenvalues are ---------------------------------------------------------------------------------------
