@@ -15,6 +15,7 @@ from rnn_atlas.config import study_from
 from rnn_atlas.errors import StudyError
 from rnn_atlas.execute import mergeable, missing, run_stage
 from rnn_atlas.pipeline import complete_stage
+from rnn_atlas.report import fixed_point_findings
 from rnn_atlas.status import Status
 
 from .conftest import Finished, run_serially
@@ -176,3 +177,13 @@ def test_a_point_that_diverges_still_has_its_fixed_points(tmp_path: Path) -> Non
     assert np.all(dataset.n_fixed_points == 1)
     assert np.all(dataset.fixed_point_norm == 0)
     assert np.all(np.isnan(dataset.trajectory_norm))
+
+
+def test_the_report_tells_how_many_were_found_certified_and_complete(listed: Finished) -> None:
+    dataset = rnn_atlas.open(listed.results)["gains"].load()
+    lines = fixed_point_findings(listed.results).splitlines()
+    assert len(lines) == 2
+    cells = lines[1].split()
+    assert cells[:2] == ["gains", "8"]
+    assert cells[2:5] == [str(int(dataset.n_fixed_points.min())), "..", str(int(dataset.n_fixed_points.max()))]
+    assert cells[-3:] == ["100.00%", str(int((dataset.index_sum == 1).sum())), str(int((dataset.is_complete == 1).sum()))]

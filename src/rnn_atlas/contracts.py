@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rnn_atlas.theory.states import System
 
 Floats = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 Number = int | float
 
 
@@ -231,6 +232,11 @@ class Model(Protocol):
     def jacobian(J: Floats, x: Floats, drive: Floats, coefficients: Coefficients, column: int, options: Any) -> Floats: ...
 
     @staticmethod
+    def susceptibility(
+        J: Floats, x: Floats, coefficients: Coefficients, column: int, frequency: Floats, options: Any
+    ) -> Complex: ...
+
+    @staticmethod
     def mean_field(parameters: Mapping[str, Number], options: Any, law: Law) -> "System": ...
 
     @staticmethod
@@ -304,7 +310,7 @@ class Stage(Protocol):
 
 
 __all__ = [
-    "Coefficients", "Context", "Cost", "Ensemble", "Floats", "Law", "Model", "Network", "NetworkIdentity", "Number",
+    "Coefficients", "Complex", "Context", "Cost", "Ensemble", "Floats", "Law", "Model", "Network", "NetworkIdentity", "Number",
     "Parameter", "Point", "PopulationLaw", "Refusal", "Scope", "Section", "Stage", "Status", "Tile", "TileResult", "Upstream",
     "Variable",
 ]  # fmt: skip

@@ -32,6 +32,16 @@ _LABELS = {
     "transient_time_later": "second time since the initial condition",
     "onset_gamma": "leak at which the onset is told",
     "outlier_index": "number of the outlier",
+    "receiver": "neuron that answers",
+    "emitter": "neuron that gets the signal",
+    "response_lag": "time since the signal",
+    "response_frequency": "frequency of the signal",
+    "resonance_index": "number of the resonance",
+    "covariant_vector": "covariant vector, largest exponent first",
+    "covariant_vector_other": "other covariant vector",
+    "covariant_lag": "time since the kick",
+    "angle": "angle in radians",
+    "transmission_time": "time in a period of the modulation",
     "ladder_direction": "direction in which the gains are passed: 1 upwards, -1 downwards",
     "ladder_gain": "gain of the ladder",
     "ladder_exponent": "number of the exponent, largest first",
@@ -173,7 +183,7 @@ def _write_sweep(
     yield from _write_coordinates(group, [v for v in variables if not v.per_network and v.published], coordinates, study, stage)
     per_network = [v for v in variables if v.per_network and v.published and not v.catalogue]
     if per_network:
-        yield from _write_per_network(group, study, grid, per_network, reader)
+        yield from _write_per_network(group, study, stage, grid, per_network, reader)
     for name in sorted({v.catalogue for v in variables if v.catalogue}):
         yield from _write_catalogue(group, study, grid, name, [v for v in variables if v.catalogue == name], reader)
 
@@ -183,7 +193,7 @@ def _extra(variable: Variable, grid: _Grid, coordinates: dict[str, NDArray[Any]]
 
 
 def _write_per_network(
-    group: zarr.Group, study: Study, grid: _Grid, variables: list[Variable], reader: tiles.Reader
+    group: zarr.Group, study: Study, stage: str, grid: _Grid, variables: list[Variable], reader: tiles.Reader
 ) -> Iterator[tuple[str, str]]:
     """Arrays whose length depends on N stand in one subgroup per N, without the N axis."""
     dims = {name: values for name, values in grid.dims.items() if name != "N"}
@@ -197,6 +207,8 @@ def _write_per_network(
             block = _gather(variable, places, {}, reader)
             name, value = _write(sub, variable, [*dims, *variable.dims], block.reshape(*shape, *block.shape[1:]))
             yield f"N={N}/{name}", value
+        coordinates = _tile_coordinates(places, reader)
+        yield from ((f"N={N}/{name}", value) for name, value in _write_coordinates(sub, variables, coordinates, study, stage))
 
 
 def _write_catalogue(
@@ -280,6 +292,7 @@ def _write_coordinates(
     unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
     units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
     units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1", "transient_time": unit, "transient_time_later": unit}
+    units |= {"response_lag": unit, "covariant_lag": unit, "transmission_time": unit, "response_frequency": f"cycles {unit}-1"}
     units |= {"trajectory_time": unit, "ladder_time": unit, "ladder_frequency": f"cycles {unit}-1"}
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):

@@ -49,7 +49,14 @@ def simulated(context: Context) -> Context:
     o = context.options
     whole = max(8, round(o.duration / o.sampling))
     options = Simulation.Options(
-        transient=o.transient, duration=o.duration, sampling=o.sampling, lags=1, segment=o.segment, window=whole, trajectories=0
+        transient=o.transient,
+        duration=o.duration,
+        sampling=o.sampling,
+        lags=1,
+        segment=o.segment,
+        window=whole,
+        trajectories=0,
+        precision="double",
     )
     return replace(context, options=options)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rnn_atlas.theory.populations import PopulationState, flow_populations, snt_populations
     from rnn_atlas.theory.power import autocovariance, power_spectrum
     from rnn_atlas.theory.radial_law import RadialLaw
+    from rnn_atlas.theory.response import flow_resolvent, fluctuation_prediction, resolvent
     from rnn_atlas.theory.states import Branch, System, branches
     from rnn_atlas.theory.transient import Transient, snt_transient
 
@@ -41,13 +42,14 @@ _MODULES = {
     "populations": ("PopulationState", "flow_populations", "snt_populations"),
     "power": ("autocovariance", "power_spectrum"),
     "radial_law": ("RadialLaw",),
+    "response": ("flow_resolvent", "fluctuation_prediction", "resolvent"),
     "transient": ("Transient", "snt_transient"),
 }  # fmt: skip
 __all__ = [
     "Branch", "ComplexityOnset", "KacRice", "Law", "PopulationState", "RadialLaw", "Shells", "Structure", "System", "Transient",
     "autocovariance", "branches", "complexity_onset", "critical_input", "fixed_points", "flow", "flow_fixed_points",
-    "flow_populations", "flow_system", "local_instability", "onset", "onset_type", "power_spectrum", "shells", "snt",
-    "snt_fixed_points", "snt_populations", "snt_system", "snt_transient",
+    "flow_populations", "flow_resolvent", "flow_system", "fluctuation_prediction", "local_instability", "onset", "onset_type",
+    "power_spectrum", "resolvent", "shells", "snt", "snt_fixed_points", "snt_populations", "snt_system", "snt_transient",
 ]  # fmt: skip
 
 
