@@ -64,6 +64,30 @@ figures:
 """
 
 
+ROUTES = """
+study: routes
+title: Routes of small networks
+seed: 7
+model: {name: snt}
+network: {ensemble: gaussian}
+parameters: {N: 16}
+sweeps:
+  networks: {gamma: 0.0, realizations: 3}
+  leak: {gamma: [0.0, 0.3, 0.6]}
+  noise: {sigma: [0.0, 0.4, 0.8], gamma: 0.5}
+stages:
+  networks: {}
+  theory: {}
+  route: {start: 0.2, stop: 2.2, gains: 11, exponents: 2, transient: 200, duration: 512, segment: 64, samples: 32}
+figures:
+  route: {kind: route, sweep: networks, realization: 1}
+  route_of_the_study: {kind: route, sweep: networks}
+  route_exponents: {kind: route_exponents, sweep: networks}
+  attractors: {kind: attractors, sweep: leak}
+  attractors_noise: {kind: attractors, sweep: noise, y: sigma, direction: down}
+"""
+
+
 @dataclass(frozen=True)
 class Finished:
     """A study that ran to its end: its file, what `--results` takes, and its own folder there."""
@@ -114,3 +138,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
 def landscape(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A study of fixed points. Only to be read."""
     return run_serially(yaml.safe_load(LANDSCAPE), tmp_path_factory.mktemp("landscape"))
+
+
+@pytest.fixture(scope="session")
+def routes(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A study of ladders of gains. Only to be read."""
+    return run_serially(yaml.safe_load(ROUTES), tmp_path_factory.mktemp("routes"))

@@ -310,9 +310,10 @@ NEUTRAL = replace(CIRCLE, exponents=np.zeros(2), errors=np.zeros(2), is_all=True
         (NEUTRAL, Regime.INVARIANT_CIRCLE),
         (STILL, Regime.FIXED_POINT),
         (replace(STILL, returns=Regime.PERIODIC), Regime.PERIODIC),
-        (replace(STILL, returns=Regime.FLUCTUATING, fits=(True, False), fraction=1.0, K=0.0), Regime.LOCKED),
+        (replace(STILL, exponents=np.full(2, -np.inf), errors=np.full(2, np.nan)), Regime.FIXED_POINT),
         # what does not agree is undecided
         (replace(CIRCLE, fraction=0.9), Regime.UNDECIDED),
+        (replace(CIRCLE, exponents=np.array([-0.01, -0.1])), Regime.UNDECIDED),
         (replace(CIRCLE, K=0.9), Regime.UNDECIDED),
         (replace(CIRCLE, fits=(False, True), is_one=False), Regime.UNDECIDED),
         (replace(CIRCLE, exponents=np.array([1e-4, -1e-3])), Regime.UNDECIDED),

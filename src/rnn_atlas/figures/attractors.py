@@ -44,8 +44,9 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     gains, y = kinds.ladder_gain.values, kinds[options.y].values
     handles = paint(ax, kinds.values, gains, y)
     handles += _coexisting(ax, shown.route_coexistence.transpose(options.y, "ladder_gain"), options.y)
-    lines: list[Any] = draw_lines(ax, dataset, "g", options.y)
-    lines += _contraction(ax, shown, options.y)
+    ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())  # as they are: lines do not widen the view
+    own = _contraction(ax, shown, options.y)
+    lines = own + draw_lines(ax, dataset.drop_vars("g_contraction_theory", errors="ignore") if own else dataset, "g", options.y)
     ax.set(xlabel=axis_label("g"), ylabel=axis_label(options.y))
     way = "increasing" if options.direction == "up" else "decreasing"
     ax.set_title(f"network {options.realization}, $N$ = {int(shown.N)}, gain {way}")

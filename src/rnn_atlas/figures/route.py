@@ -17,7 +17,7 @@ from rnn_atlas.figures.theory_lines import outside_legend
 
 _NAMES = {
     "pitchfork": "PF", "flip": "flip", "neimark_sacker": "NS", "hopf": "Hopf", "saddle_node": "SN", "torus": r"$T^2$",
-    "locking": "lock", "chaos": "chaos", "other": "?",
+    "chaos": "chaos", "other": "?",
 }  # fmt: skip
 """What stands beside the events."""
 _DECADES = 8.0

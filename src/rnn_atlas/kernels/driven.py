@@ -5,13 +5,11 @@ every phase of a period, or their Fourier coefficients at the frequency of the s
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnn_atlas.kernels.compiled import compiled
 from rnn_atlas.kernels.lanes import LANES, everywhere, load, store
+from rnn_atlas.kernels.product import Floats
 from rnn_atlas.kernels.step import begin, draw_noise, n_passes, one_pass
-
-Floats = NDArray[np.float64]
 
 
 class Signal(NamedTuple):

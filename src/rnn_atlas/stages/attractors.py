@@ -58,13 +58,14 @@ def signs(exponents: Floats, errors: Floats, time: float) -> NDArray[np.int64]:
     The average of a bounded motion ends with a remainder of order 1 / time, which the scatter of blocks misses where they
     happen to fit the period.
     """
+    errors = np.where(np.isneginf(exponents), 0.0, errors)  # a direction that dies out in one step
     bound = np.where(errors <= EXACT, EXACT, np.maximum(SIGNIFICANT * errors, 2.0 / time))
     return np.where(exponents > bound, 1, np.where(exponents < -bound, -1, 0))
 
 
 def attractor(evidence: Evidence) -> Regime:
     """The kind of attractor; of a periodic one, whether it is locked is told by `locked`."""
-    if not np.all(np.isfinite(evidence.exponents)) or evidence.returns == Regime.UNDECIDED:
+    if np.any(np.isnan(evidence.exponents)) or evidence.returns == Regime.UNDECIDED:
         return Regime.UNDECIDED
     sign = signs(evidence.exponents, evidence.errors, evidence.time)
     if evidence.is_noisy:
@@ -83,10 +84,8 @@ def attractor(evidence: Evidence) -> Regime:
 
 def _on_torus(evidence: Evidence, zeros: int) -> Regime:
     """A fluctuation without a positive exponent: as many frequencies as exponents 0, but for directions exactly neutral."""
-    if not _is_regular(evidence):
+    if not _is_regular(evidence) or zeros == 0:  # 0: a period longer than is looked for, or not there yet
         return Regime.UNDECIDED
-    if zeros == 0:  # a period longer than is looked for
-        return Regime.LOCKED if any(evidence.fits) and not evidence.is_flow else Regime.UNDECIDED
     neutral = int(np.sum((evidence.errors <= EXACT) & (np.abs(evidence.exponents) <= EXACT)))
     if evidence.fits[0] and (zeros == 1 or (evidence.is_one and zeros - neutral <= 1)):
         return Regime.PERIODIC if evidence.is_flow else Regime.INVARIANT_CIRCLE

@@ -53,7 +53,7 @@ class Rung:
         apart = abs(self.fingerprint - other.fingerprint) / max(self.fingerprint, other.fingerprint, SMALLEST)
         if self.returns_after:
             return apart > SAME_ORBIT
-        if self.regime in (*QUASI_PERIODIC, Regime.LOCKED, Regime.PERIODIC):
+        if self.regime in (*QUASI_PERIODIC, Regime.PERIODIC):
             return apart > SAME_TORUS
         return abs(self.exponent - other.exponent) > SAME_CHAOS * float(np.hypot(self.error, other.error))
 
@@ -105,8 +105,6 @@ def _unlocated(pair: set[Regime]) -> Onset:
     """What an event between two attractors is called by their kinds alone."""
     if Regime.CHAOTIC in pair:
         return Onset.CHAOS
-    if pair & set(QUASI_PERIODIC) and Regime.LOCKED in pair:
-        return Onset.LOCKING
     return Onset.TORUS if pair == set(QUASI_PERIODIC) else Onset.OTHER
 
 

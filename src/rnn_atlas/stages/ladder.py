@@ -39,12 +39,24 @@ def ladder_gains(context: Context) -> Floats:
     return np.array([canonical(g) for g in np.linspace(options.start, options.stop, options.gains)])
 
 
+def at_gains(tile: Tile, gains: tuple[float, ...]) -> Tile:
+    """The tile's points at the first of these gains, then at the next."""
+    return Tile(tile.network, tuple((("g", g), *point) for g in gains for point in tile.points))
+
+
 def simulated(context: Context) -> Context:
     """The same for the simulation of one gain."""
     o = context.options
     whole = max(8, round(o.duration / o.sampling))
     options = Simulation.Options(
-        transient=o.transient, duration=o.duration, sampling=o.sampling, lags=1, segment=o.segment, window=whole, trajectories=0
+        transient=o.transient,
+        duration=o.duration,
+        sampling=o.sampling,
+        lags=1,
+        segment=o.segment,
+        window=whole,
+        trajectories=0,
+        precision="double",
     )
     return replace(context, options=options)
 
@@ -64,8 +76,7 @@ def climbed(network: Network, tile: Tile, context: Context) -> Iterator[dict[str
     kick = KICK * stream(context.seed, "kick", tile.network).standard_normal((network.N, 1))
     start = states = np.tile(initial_state(tile, context), 2)
     for up, down in zip(gains, gains[::-1], strict=True):
-        here = Tile(tile.network, tuple((("g", float(g)), *point) for g in (up, down) for point in tile.points))
-        values = _measured(network, here, context, states + kick)
+        values = _measured(network, at_gains(tile, (float(up), float(down))), context, states + kick)
         states = np.where(np.isfinite(values["state"]).all(axis=1), values["state"].T, start)
         yield values
 

@@ -26,8 +26,7 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.kernels.lanes import LANES
-from rnn_atlas.kernels.simulate import advance
-from rnn_atlas.kernels.step import RK4, from_blocks
+from rnn_atlas.kernels.step import RK4
 from rnn_atlas.kernels.tangent import evolve
 from rnn_atlas.stages.columns import Problem, column_blocks, diverged, masked, prepare_problem, remaining, tangent_frame
 from rnn_atlas.stages.simulation import network_bytes, product_flops
@@ -221,8 +220,7 @@ class _Run:
             self.here = active
 
     def _diverged(self) -> NDArray[np.bool_]:
-        p = self.problem
-        return diverged(from_blocks(p.Z[: p.state_blocks], p.N, p.count))
+        return diverged(self.problem.states)
 
     def _block(self, n_steps: int, active: NDArray[np.int64], *, checked: bool) -> Floats:
         """One block of the average; a checked one starts with steps whose determinants are computed on the side."""
@@ -240,8 +238,8 @@ class _Run:
         """(count,) sum over its next steps of log |det| of the step's own tangent, formed densely without the kernel."""
         states = []
         for i in range(n_steps):
-            states.append(from_blocks(p.Z, p.N, p.count))
-            advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, self.step + i, 1)
+            states.append(p.states)
+            p.advance(self.step + i, 1)
         model, options = self.context.model, self.context.model_options
         total = np.zeros(p.count)
         for c in range(p.count):

@@ -32,7 +32,7 @@ from rnn_atlas.stages import lyapunov, simulation
 from rnn_atlas.stages.attractors import Evidence, attractor, shows_ruelle_takens
 from rnn_atlas.stages.bifurcations import Change, Rung, changes, with_locking
 from rnn_atlas.stages.columns import column_blocks
-from rnn_atlas.stages.ladder import DIRECTIONS, averaged, climbed, ladder_gains, simulated
+from rnn_atlas.stages.ladder import DIRECTIONS, RADII, at_gains, averaged, climbed, ladder_gains, simulated
 from rnn_atlas.stages.lyapunov import Lyapunov
 from rnn_atlas.stages.orbits import Event, Family, loss_of_stability
 from rnn_atlas.stages.simulation import Schedule, network_bytes, product_flops
@@ -92,12 +92,15 @@ class Route(Stage):
 
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
-        """A simulation and a run with tangents per gain and direction, and about 60 N^3 flops where an orbit is followed."""
+        """A simulation and a run with tangents per gain and direction; 25 N^3 flops per spectrum, of which following an orbit
+        takes two or three and noise more.
+        """
         N, B, options = tile.network.N, 2 * len(tile), context.options
         plan, with_tangents = Schedule.of(simulated(context)), sum(lyapunov.lengths(averaged(context)))
         of_states, of_all = (LANES * column_blocks(B, k) for k in (0, options.exponents))
         column_steps = options.gains * simulation.products(context) * (plan.steps * of_states + with_tangents * of_all)
-        orbits = 60.0 * N**3 if N <= FOLLOWED else 0.0
+        noisy = context.model.coefficients(at_gains(tile, (1.0,)), context.model_options).noise > 0
+        spectra = np.where(noisy, RADII, 2.4 * (N <= FOLLOWED)).mean()
         work = (
             2 * network_bytes(tile.network, context) + 12 * 8.0 * N * of_all + 8.0 * B * options.gains * (N + options.segment)
         )
@@ -107,7 +110,7 @@ class Route(Stage):
             stored=8.0 * B * options.gains * (options.samples + options.segment // 2 + 2 * options.exponents + 20),
             column_steps=column_steps,
             columns=of_all,
-            elementwise=B * options.gains * (orbits + 2000.0 * plan.samples),
+            elementwise=B * options.gains * (25.0 * spectra * N**3 + 2000.0 * plan.samples),
         )
 
     @staticmethod

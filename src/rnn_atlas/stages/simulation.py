@@ -1,6 +1,6 @@
 """Simulation: order parameters, autocorrelation, spectra, dimension and regime of every point after a transient."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +22,16 @@ from rnn_atlas.contracts import (
 )
 from rnn_atlas.identity import stream
 from rnn_atlas.kernels.lanes import LANES
-from rnn_atlas.kernels.product import padded
+from rnn_atlas.kernels.product import ROWS, padded
 from rnn_atlas.kernels.recording import Recording, recording, window_depth
-from rnn_atlas.kernels.simulate import advance, observe, observe_at_rest
-from rnn_atlas.kernels.step import RK4, from_blocks, to_blocks
+from rnn_atlas.kernels.step import RK4
 from rnn_atlas.stages.columns import (
     NEVER_RECORDED,
     Problem,
-    column_blocks,
     diverged,
     initial_state,
     masked,
-    prepare_problem,
+    prepare_simulation,
     remaining,
 )
 from rnn_atlas.stages.observables import (
@@ -79,6 +77,14 @@ class Simulation(Stage):
         segment: int = Field(256, ge=8, description="Samples per Welch segment of the power spectra.")
         window: int = Field(200, ge=8, description="Samples of m(t) and of the trajectories that are stored.")
         trajectories: int = Field(4, ge=0, le=RECORDED_NEURONS, description="Neurons whose trajectory is stored.")
+        precision: Literal["double", "single"] = Field(
+            "double", description="single: states in float32, twice as fast; all averages, spectra and later stages in float64."
+        )
+
+        @property
+        def dtype(self) -> type[np.floating[Any]]:
+            """What the states are computed in."""
+            return np.float32 if self.precision == "single" else np.float64
 
     @staticmethod
     def variables(context: Context) -> tuple[Variable, ...]:
@@ -122,9 +128,9 @@ class Simulation(Stage):
 
 def measured(network: Network, tile: Tile, context: Context, states: Floats) -> dict[str, NDArray[Any]]:
     """All values of the tile's points from a run that starts from these states (N, B), noise counted from its first step."""
-    problem = prepare_problem(network, tile, context, states, None)
+    problem = prepare_simulation(network, tile, context, states, context.options.dtype)
     at_rest = relax(problem, Schedule.of(context).transient)
-    direction, parts = random_direction(tile, context), resting_apart(at_rest)
+    direction, parts = random_direction(tile, context), resting_apart(at_rest, problem.abreast)
     runs = [
         _recorded(remaining(problem, part, 0) if part.size < len(tile) else problem, context, direction, is_moving=i == 0)
         for i, part in enumerate(parts)
@@ -144,25 +150,28 @@ def relax(problem: Problem, n_steps: int) -> NDArray[np.bool_]:
     states, at_rest = np.empty((p.N, p.count)), np.zeros(p.count, np.bool_)
     for step in range(0, n_steps, REST_CHECK):
         taken = min(REST_CHECK, n_steps - step)
-        advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, step, taken - 1)
-        before = from_blocks(p.Z, p.N, p.count)
-        advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, step + taken - 1, 1)
-        states[:, here] = after = from_blocks(p.Z, p.N, p.count)
+        p.advance(step, taken - 1)
+        before = p.states
+        p.advance(step + taken - 1, 1)
+        states[:, here] = after = p.states
         at_rest[here] = np.all(before.view(np.int64) == after.view(np.int64), axis=0) & (p.coefficients.noise == 0)
         moving = np.flatnonzero(~at_rest[here])
         if not moving.size:
             break
-        if column_blocks(moving.size, 0) < column_blocks(here.size, 0):
+        if padded(moving.size, p.abreast) < padded(here.size, p.abreast):
             p, here = remaining(p, moving, 0), here[moving]
     if n_steps:
-        problem.Z[:] = to_blocks(states, problem.Z.shape[1])
+        problem.place(states)
     return at_rest
 
 
-def resting_apart(at_rest: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """Points that are run on, and behind them those at rest that need no columns beside these: none if all fit in as well."""
+def resting_apart(at_rest: NDArray[np.bool_], abreast: int) -> list[NDArray[np.int64]]:
+    """Points that are run on, and behind them those at rest that need no columns beside these: none if all fit in as well.
+
+    abreast: how many points take one block of columns together.
+    """
     moving, resting = np.flatnonzero(~at_rest), np.flatnonzero(at_rest)
-    room = LANES * column_blocks(moving.size, 0) - moving.size
+    room = padded(moving.size, abreast) - moving.size
     return [np.sort(np.concatenate([moving, resting[:room]])), resting[room:]]
 
 
@@ -171,10 +180,10 @@ def _recorded(problem: Problem, context: Context, direction: Floats, *, is_movin
     plan, record = Schedule.of(context), _empty_recording(problem, context)
     how = (problem.method, problem.code, context.model.time_unit == "tau", problem.couplings, problem.columns, direction)
     if is_moving:
-        observe(*how, problem.Z, problem.work, record, plan.transient, plan.stride)
+        problem.kernel.observe(*how, problem.Z, problem.work, record, plan.transient, plan.stride)
     else:
-        observe_at_rest(*how, problem.Z, problem.work, record)
-    return _observables(problem, record, context, from_blocks(problem.Z, problem.N, problem.count))
+        problem.kernel.observe_at_rest(*how, problem.Z, problem.work, record)
+    return _observables(problem, record, context, problem.states)
 
 
 def random_direction(tile: Tile, context: Context) -> Floats:
@@ -208,7 +217,7 @@ def _empty_recording(problem: Problem, context: Context) -> Recording:
     plan, options = Schedule.of(context), context.options
     recorded = min(problem.N, RECORDED_NEURONS)
     return recording(
-        problem.Z, plan.samples, n_recorded=recorded, n_snapshots=SNAPSHOTS,
+        problem.count, padded(problem.N, ROWS), plan.samples, n_recorded=recorded, n_snapshots=SNAPSHOTS,
         n_lags=min(options.lags, plan.samples), segment=min(options.segment, plan.samples),
         shown=min(options.window, plan.samples), n_shown=min(options.trajectories, recorded),
     )  # fmt: skip
@@ -256,7 +265,8 @@ def _observables(problem: Problem, record: Recording, context: Context, final: F
         static, ratio = snapshot_moments(record, problem.N, count)
         static, ratio = _where(settled, static), _where(settled, ratio)
         variance = square - mean * mean
-        kind, period = regimes(record, noisy, settled, is_flow=context.model.time_unit == "tau")
+        how = {"is_flow": context.model.time_unit == "tau", "is_single": options.precision == "single"}
+        kind, period = regimes(record, noisy, settled, **how)
         autocorrelation = autocovariance(record, axes["lag"].size, count) - (mean * mean)[:, None]
         spectrum = power_spectrum(record, plan.interval, count)
         activity_power = activity_spectrum(record, plan.interval, count)

@@ -19,8 +19,8 @@ REAL = 1e-9
 class Onset(IntEnum):
     """How a fixed point or a periodic orbit loses its stability; the trivial point without drive has no saddle-node.
 
-    The last four are told by the attractors at two gains, not by an orbit between them: a frequency is added, a quasi-periodic
-    motion locks, chaos, any other change.
+    The last three are told by the attractors at two gains, not by an orbit between them: a frequency is added, chaos, any other
+    change.
     """
 
     NONE = 0
@@ -30,9 +30,8 @@ class Onset(IntEnum):
     HOPF = 4
     SADDLE_NODE = 5
     TORUS = 6
-    LOCKING = 7
-    CHAOS = 8
-    OTHER = 9
+    CHAOS = 7
+    OTHER = 8
 
 
 # ---- where the eigenvalues are ---------------------------------------------------------------------------------------
