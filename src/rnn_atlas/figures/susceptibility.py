@@ -59,7 +59,9 @@ def _susceptibility(ax: Axes, pair: xr.Dataset) -> None:
     for kind, face, text in RESONANCES:
         at = pair.resonance_kind.values == kind
         height = pair.resonance_height.values[at] + 0.06 * np.nanmax(pair.resonance_height.values, initial=0.0)
-        ax.plot(pair.resonance_frequency.values[at], height, "v", color="black", markerfacecolor=face, markersize=4, label=text)
+        where = pair.resonance_frequency.values[at]
+        marks = {"color": "black", "markerfacecolor": face, "markersize": 4, "clip_on": False, "label": text}
+        ax.plot(where, height, "v", **marks)
     ax.set_ylim(bottom=0)
 
 
