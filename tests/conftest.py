@@ -38,6 +38,55 @@ figures:
   lyapunov_spectra: {kind: lyapunov_spectra, sweep: spectra, curves: g}
 """
 
+LANDSCAPE = """
+study: landscape
+title: Fixed points of small networks
+seed: 7
+model: {name: rate}
+network: {ensemble: gaussian}
+realizations: 2
+sweeps:
+  gains: {N: [10], g: [0.5, 2.0, 3.0]}
+  sizes: {N: [8, 10], g: [2.0, 3.0]}
+stages:
+  simulation: {transient: 20, duration: 20}
+  lyapunov: {exponents: all, transient: 10, duration: 32}
+  fixed_points: {factorizations: 3000, samples: 40, duration: 40}
+  kac_rice: {}
+figures:
+  coordinate_density: {kind: coordinate_density, sweep: gains, select: {N: 10}}
+  shells: {kind: shells, sweep: gains, select: {N: 10}}
+  jacobian_spectrum: {kind: jacobian_spectrum, sweep: gains, select: {N: 10}}
+  fixed_point_numbers: {kind: fixed_point_numbers, sweep: sizes}
+  instability: {kind: instability, sweep: gains, select: {N: 10}}
+  state_space: {kind: state_space, sweep: gains, select: {N: 10, g: 3.0}, realization: 1}
+  approach: {kind: approach, sweep: gains, select: {N: 10, g: 3.0}}
+"""
+
+
+ROUTES = """
+study: routes
+title: Routes of small networks
+seed: 7
+model: {name: snt}
+network: {ensemble: gaussian}
+parameters: {N: 16}
+sweeps:
+  networks: {gamma: 0.0, realizations: 3}
+  leak: {gamma: [0.0, 0.3, 0.6]}
+  noise: {sigma: [0.0, 0.4, 0.8], gamma: 0.5}
+stages:
+  networks: {}
+  theory: {}
+  route: {start: 0.2, stop: 2.2, gains: 11, exponents: 2, transient: 200, duration: 512, segment: 64, samples: 32}
+figures:
+  route: {kind: route, sweep: networks, realization: 1}
+  route_of_the_study: {kind: route, sweep: networks}
+  route_exponents: {kind: route_exponents, sweep: networks}
+  attractors: {kind: attractors, sweep: leak}
+  attractors_noise: {kind: attractors, sweep: noise, y: sigma, direction: down}
+"""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -83,3 +132,15 @@ def study_file(tmp_path: Path) -> Callable[..., Path]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The small study, run to its end once. Only to be read."""
     return run_serially(yaml.safe_load(SMALL), tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture(scope="session")
+def landscape(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A study of fixed points. Only to be read."""
+    return run_serially(yaml.safe_load(LANDSCAPE), tmp_path_factory.mktemp("landscape"))
+
+
+@pytest.fixture(scope="session")
+def routes(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A study of ladders of gains. Only to be read."""
+    return run_serially(yaml.safe_load(ROUTES), tmp_path_factory.mktemp("routes"))

@@ -81,9 +81,13 @@ def simulate(tile: Tile, context: Context) -> TileResult:
 
 def exponents(tile: Tile, simulation: Context, lyapunov: Context) -> TileResult:
     """The lyapunov stage on the states the simulation stage leaves."""
+    return Lyapunov.compute(tile, lyapunov, upstream_of(tile, simulation))
+
+
+def upstream_of(tile: Tile, simulation: Context) -> Upstream:
+    """What the simulation stage hands over."""
     before = simulate(tile, simulation)
-    upstream = Upstream(before.values["final_state"].T.copy(), Schedule.of(simulation).steps, before.status)
-    return Lyapunov.compute(tile, lyapunov, upstream)
+    return Upstream(before.values["final_state"].T.copy(), Schedule.of(simulation).steps, before.status)
 
 
 def problem_of(tile: Tile, context: Context, states: Floats, tangents: Floats | None = None) -> Problem:
@@ -98,7 +102,7 @@ def recording_of(*series: Floats, n_lags: int = 1, segment: int = 256, n_snapsho
     N, T, _ = states.shape
     Z = to_blocks(states[:, 0], padded(N, ROWS))
     sizes = {"n_lags": n_lags, "segment": min(segment, T), "shown": 1, "n_shown": 1}
-    record = recording(Z, T, n_recorded=N, n_snapshots=n_snapshots, **sizes)
+    record = recording(states.shape[2], Z.shape[1], T, n_recorded=N, n_snapshots=n_snapshots, **sizes)
     for t in range(T):
         Z = to_blocks(states[:, t], padded(N, ROWS))
         add_sample(record, np.full(N, 1 / np.sqrt(N)), t, N, Z, Z, np.empty_like(Z))

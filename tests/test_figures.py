@@ -27,9 +27,10 @@ from rnn_atlas.figures.draw import draw_figure
 from rnn_atlas.figures.eigenvalues import predicted_outliers
 from rnn_atlas.figures.kinds import KINDS, drawer
 from rnn_atlas.figures.regions import REGIONS, regions, signs
+from rnn_atlas.figures.route import chosen_network, events
 from rnn_atlas.figures.style import style
 from rnn_atlas.figures.z_scores import degrees_of_freedom, student
-from rnn_atlas.status import Status
+from rnn_atlas.status import ATTRACTORS, Regime, Status
 
 from .conftest import Finished, run_serially
 
@@ -136,18 +137,18 @@ def texts(figure: Figure) -> str:
 
 # Every kind
 
-
-def test_the_studies_these_tests_draw_from_ask_for_every_kind(finished: Finished, theory: Finished) -> None:
-    assert {f.kind for study in (finished, theory) for f in study.study.figures.values()} == set(KINDS)
+ELSEWHERE = {"susceptibility", "response_kernel", "response_graphs", "transmission"}
+"""Drawn in test_response_figures.py."""
+HERE = [kind for kind in KINDS if kind not in ELSEWHERE]
 
 
 @pytest.fixture
-def holder(kind: str, finished: Finished, theory: Finished) -> Finished:
+def holder(kind: str, finished: Finished, theory: Finished, landscape: Finished, routes: Finished) -> Finished:
     """The study that has a figure of this kind: without theory where it can be drawn without."""
-    return finished if kind in finished.study.figures else theory
+    return next(run for run in (finished, theory, landscape, routes) if kind in run.study.figures)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HERE)
 def test_a_figure_is_saved_as_png_and_pdf_with_its_study_and_data_in_them_and_is_repeatable(
     kind: str, holder: Finished
 ) -> None:
@@ -193,11 +194,37 @@ LABELS = {
     "regions": [r"gain \$g\$", r"noise \$.sigma\$", "locally expansive, not chaotic", "mean-field theory", "onset of chaos"],
     "z_scores": [r"\$z\$ = \(limit", "points", "Student's t", "standard normal", r"lambda_1", "variance"],
     "transient": [r"time \$t\$ \[steps\]", r"mean \$.mu", r"variance \$v", r"Delta\(t, 2\)", r"leak \$.gamma", "mean field"],
+    "coordinate_density": [r"coordinate \$x_i / g\$", "density", r"gain \$g\$ = 3", "fixed points", "Kac-Rice"],
+    "shells": [r"\|x\|\^2 / N\$, \$N\$ = 10", r"gain \$g\$", "fixed points", "dynamics", "theory"],
+    "jacobian_spectrum": [r"Re \$.lambda\$", r"radius \$\|.lambda \+ 1\|\$", "density of eigenvalues", r"gain \$g\$ = 3"],
+    "fixed_point_numbers": [r"\$N\$", "number of fixed points", r"gain \$g\$", r"e\^\{N c\(g\)\}", "networks"],
+    "instability": [r"gain \$g\$", "fraction of 10 directions", "positive exponents", "Kac-Rice"],
+    "state_space": [r"PC 1 \(\d+% of the variance\)", r"PC 2", r"\d+ fixed points", "trajectory"],
+    "approach": [r"time \[.*tau", r"distance \$\|x - x", "nearest fixed point", "neurons exchanged"],
+    "route": [
+        r"gain \$g\$",
+        r"m\(t\)",
+        r"frequency \[cycles step",
+        r"lambda_k\$ \[step",
+        r"network 1, \$N\$ = 16",
+        "fixed point",
+        "up",
+    ],
+    "route_exponents": [r"gain \$g\$", "network", r"lambda_1\$ \[step", "first bifurcation", "chaos"],
+    "attractors": [
+        r"gain \$g\$",
+        r"leak \$.gamma",
+        "network 0",
+        "gain increasing",
+        "periodic",
+        r"contraction bound \$g",
+        "onset of",
+    ],
     "lyapunov_spectra": [r"rank \$i/N\$, \$N\$ = 20", r"\$N\$ = 32", r"lambda_i\$ \[step\$\^\{-1\}\$\]"],
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", HERE)
 def test_labels_say_what_is_shown_and_in_which_unit(kind: str, holder: Finished) -> None:
     words = texts(drawn(holder, kind))
     for label in LABELS[kind]:
@@ -574,3 +601,48 @@ def test_a_figure_of_nothing_but_failed_points_is_drawn_and_says_so(kind: str, l
     assert imread(png)[..., :3].std() > 0.01
     words = texts(drawn(linear, f"{kind}_beyond"))
     assert "8 of 8 points not OK" in words or re.search(r"of \d points: \d DIVERGED", words)
+
+
+# Routes
+
+
+def test_the_network_on_a_figure_of_a_route_is_the_first_that_the_stage_found_to_be_on_it() -> None:
+    def stored(*shows: int) -> xr.Dataset:
+        return xr.Dataset(
+            {"route_ruelle_takens": ("realization", np.array(shows, np.int8))}, {"realization": range(len(shows))}
+        )
+
+    assert chosen_network(stored(0, 0, 1, 1), None)[0] == 2
+    assert "the first of 2 among 4" in chosen_network(stored(0, 0, 1, 1), None)[1]
+    assert chosen_network(stored(0, 0), None) == (0, "network 0: none of 2 shows the route of Ruelle and Takens")
+    assert chosen_network(stored(0, 1), 0)[0] == 0
+
+
+def test_the_cells_of_a_diagram_of_attractors_have_the_colours_of_what_was_found_and_its_lines_their_gains(
+    routes: Finished,
+) -> None:
+    """Undecided cells are crossed out, all of them. Contraction: (1 - gamma) / ||J||; onset: the stage's own eigenvalues."""
+    figure = drawn(routes, "attractors")
+    dataset = rnn_atlas.open(routes.results)["leak"].isel(realization=0).load()
+    kinds = dataset.route_attractor.sel(ladder_direction=1).transpose("gamma", "ladder_gain")
+    ax = figure.axes[0]
+    shown = ax.collections[0].get_array().reshape(kinds.shape)  # type: ignore[union-attr]
+    np.testing.assert_array_equal(np.array(ATTRACTORS)[shown.astype(int)], kinds.values)
+    crosses = next(line for line in ax.lines if line.get_marker() == "x")
+    assert len(crosses.get_xdata()) == int(np.sum(kinds == int(Regime.UNDECIDED)))  # type: ignore[arg-type]
+    bound = next(line for line in ax.lines if "contraction" in str(line.get_label()))
+    J = rnn_atlas.open(routes.results).network("leak")
+    gamma = np.asarray(bound.get_ydata(), float)
+    np.testing.assert_allclose(np.asarray(bound.get_xdata(), float), (1 - gamma) / np.linalg.norm(J, 2), rtol=1e-12)
+
+
+def test_the_events_on_a_route_are_those_of_the_stage_and_its_first_is_the_onset_of_the_eigenvalues(routes: Finished) -> None:
+    dataset = rnn_atlas.open(routes.results)["networks"].sel(realization=1, ladder_direction=1).load()
+    met = events(dataset)
+    assert len(met) == int(np.sum(dataset.route_event.values > 0))
+    first = min(gain for _, gain, half in met if half == 0)
+    assert first == pytest.approx(float(dataset.onset_g.sel(onset_gamma=0)), rel=1e-9)
+    figure = drawn(routes, "route")
+    marked = {round(float(np.asarray(line.get_xdata())[0]), 9) for line in figure.axes[2].lines if line.get_linestyle() == ":"}
+    assert marked == {round(gain, 9) for _, gain, _ in met}
+    assert f"{first:.4g}" in texts(figure)

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from rnn_atlas.contracts import Context, Floats, Tile
-from rnn_atlas.kernels.simulate import advance
-from rnn_atlas.kernels.step import from_blocks
 from rnn_atlas.kernels.tangent import evolve, tangents_of
 from rnn_atlas.models.transfer import value
 from rnn_atlas.networks.gaussian_low_rank import GaussianLowRank
@@ -23,8 +21,8 @@ STRUCTURE = low_rank((1.2, 0.7), (0.8, -0.2))
 
 def run(tile: Tile, context: Context, states: Floats, steps: int, first_step: int = 0) -> Floats:
     p = problem_of(tile, context, states)
-    advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, first_step, steps)
-    return from_blocks(p.Z, p.N, p.count)
+    p.advance(first_step, steps)
+    return p.states
 
 
 def test_a_step_of_the_map_is_gamma_u_plus_J_f_of_gu_minus_theta_plus_noise() -> None:

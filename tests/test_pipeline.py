@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from rnn_atlas import tiles
+from rnn_atlas.atlas import open_atlas
 from rnn_atlas.config import load_study
 from rnn_atlas.execute import missing, run_stage
 from rnn_atlas.pipeline import complete_stage, results_folder
@@ -287,6 +288,19 @@ def test_no_figure_is_stale_after_an_interruption_between_a_stage_and_its_figure
         (shutil.copytree if (project / name).is_dir() else shutil.copy)(project / name, fresh / name)
     snakemake(fresh)
     assert (fresh / "results" / "tiny" / "figures" / "map.png").read_bytes() == second
+
+
+def test_a_run_computes_what_a_study_grew_by_since_a_stage_was_run_by_hand(project: Path) -> None:
+    """Snakemake knows nothing of a receipt that it did not make, and would take it for current."""
+    file, results = project / "tiny.yaml", project / "results"
+    complete_stage(load_study(file), "networks", results / "tiny")
+    complete_stage(load_study(file), "simulation", results / "tiny")
+    written(project, sweeps=sweeps(g=[0.5, 1.0, 1.5, 2.5, 3.5]))
+    line = [sys.executable, "-m", "rnn_atlas.cli", "run", str(file), "--results", str(results), "--cluster", "serial"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "NOT_RUN" not in done.stdout
+    assert open_atlas(results / "tiny")["g_gamma"].variance.notnull().all()
 
 
 def test_a_comment_reruns_nothing_and_a_number_in_a_kernel_reruns_its_stages_under_a_new_key(project: Path) -> None:

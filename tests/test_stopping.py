@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from rnn_atlas.contracts import Floats, Upstream
-from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.stages import simulation
 from rnn_atlas.stages.columns import Problem
 from rnn_atlas.stages.lyapunov import BLOCKS, PILOT, Lyapunov, _errors, blocks_needed
@@ -139,9 +138,8 @@ def test_a_column_that_decays_ends_at_zero_beside_noisy_ones_too() -> None:
 
 def run_on(problem: Problem, n_steps: int) -> Any:
     """`relax` without looking for points at rest."""
-    p = problem
-    advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, 0, n_steps)
-    return np.zeros(p.count, np.bool_)
+    problem.advance(0, n_steps)
+    return np.zeros(problem.count, np.bool_)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +163,7 @@ def test_points_at_rest_leave_the_bits_of_a_run_that_never_looks_for_them(
     found = simulate(tile, context).values
     assert looked[0].sum() >= 9  # a few states end in a cycle of the last digit
     assert not np.any(looked[0][1:18:2])
-    assert all(part.size for part in simulation.resting_apart(looked[0]))
+    assert all(part.size for part in simulation.resting_apart(looked[0], 8))
     monkeypatch.setattr(simulation, "relax", run_on)
     expected = simulate(tile, context).values
     for name in expected:
@@ -176,7 +174,7 @@ def test_points_at_rest_leave_the_bits_of_a_run_that_never_looks_for_them(
 def test_points_at_rest_take_the_room_beside_those_that_move_and_no_columns_where_it_is_enough() -> None:
     rest = np.zeros(20, np.bool_)
     rest[[0, 3, 4, 9, 11, 12, 13, 14, 19]] = True  # 11 move, so 5 more fit into 16 columns
-    first, second = simulation.resting_apart(rest)
+    first, second = simulation.resting_apart(rest, 8)
     np.testing.assert_array_equal(first, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 16, 17, 18])
     np.testing.assert_array_equal(second, [12, 13, 14, 19])
-    assert not simulation.resting_apart(np.ones(3, np.bool_))[0].size
+    assert not simulation.resting_apart(np.ones(3, np.bool_), 8)[0].size

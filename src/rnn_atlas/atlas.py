@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from rnn_atlas.config import Study, study_from
@@ -20,6 +21,7 @@ class Atlas:
     atlas.sweeps, atlas.stages      names
     atlas[sweep]                    everything over the grid (lambda_max, regime, autocorrelation ...)
     atlas.arrays(sweep, N=100)      what has one entry per neuron, eigenvalue or exponent
+    atlas.catalogue(sweep, N=100, g=3)      what was listed at these points, such as their fixed points
     atlas.network(sweep, N=100)     the coupling matrix J itself, rebuilt from its identity
     """
 
@@ -48,6 +50,27 @@ class Atlas:
         if not stages:
             raise StoreError(f"sweep {sweep!r} has arrays for the N it ran, {self.study.axes(sweep)['N']}; got N={N}")
         return self._merged(sweep, f"{sweep}/N={N}", stages)
+
+    def catalogue(self, sweep: str, N: int, name: str = "fixed_points", **selection: Number) -> xr.Dataset:
+        """The entries of a catalogue, such as all fixed points, of the networks with N neurons, at the selected parameters.
+
+        Dims (entry, ...); the swept parameters stand beside every entry. Lazy: the rows of the points are read when used.
+        """
+        self._check(sweep)
+        group = f"{sweep}/N={N}/{name}"
+        stages = [stage for stage in self.stages if (path_of(self.path, stage) / group).is_dir()]
+        if not stages:
+            raise StoreError(f"a catalogue {name!r} is made by the stage that lists it; sweep {sweep!r} has none at N={N}")
+        dataset = _opened(path_of(self.path, stages[0]), group)
+        chosen = np.ones(dataset.sizes["entry"], np.bool_)
+        for axis, value in selection.items():
+            if axis not in dataset.coords:
+                known = ", ".join(map(str, dataset.coords))
+                raise StoreError(f"entries of this catalogue are selected by {known}; got {axis!r}")
+            chosen &= dataset[axis].values == canonical(value)
+        rows = np.flatnonzero(chosen)
+        is_block = rows.size and rows[-1] - rows[0] + 1 == rows.size
+        return dataset.isel(entry=slice(rows[0], rows[-1] + 1) if is_block else rows)
 
     def network(self, sweep: str, gain: float = 1.0, **parameters: Number) -> Floats:
         """J (N, N) of one network of a sweep, bit for bit as it was run: gain x random part + structure."""

@@ -1,4 +1,4 @@
-"""`rnn-atlas theory`: the mean-field state of one set of parameters, or an onset, as a table or as JSON."""
+"""`rnn-atlas theory`: the mean-field state of one set of parameters, an onset, or the fixed points, as a table or as JSON."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ import numpy as np
 
 from rnn_atlas.errors import TheoryError
 from rnn_atlas.tables import aligned
+from rnn_atlas.theory.kac_rice import critical_input, fixed_points, shells
 from rnn_atlas.theory.law import Law
 from rnn_atlas.theory.mean_field import flow_system, snt_system
 from rnn_atlas.theory.onsets import local_instability, onset, onset_type
@@ -27,10 +28,13 @@ SYSTEMS: dict[str, tuple[Callable[..., System], tuple[str, ...], str]] = {
 
 def answer(arguments: argparse.Namespace) -> str:
     """What the command prints."""
-    found = _onset(arguments) if arguments.onset else _state(arguments)
+    if arguments.model == "kac-rice":
+        found = _fixed_points(arguments)
+    else:
+        found = _onset(arguments) if arguments.onset else _state(arguments)
     if arguments.json:
         return json.dumps(_finite(found), allow_nan=False)
-    return _table(found, SYSTEMS[arguments.model][2])
+    return _table(found, "" if arguments.model == "kac-rice" else SYSTEMS[arguments.model][2])
 
 
 def _system(arguments: argparse.Namespace, **changed: float) -> System:
@@ -78,6 +82,32 @@ def _onset(arguments: argparse.Namespace) -> dict[str, Any]:
         return found | {f"{name}_local": float("nan")}
 
 
+def _fixed_points(arguments: argparse.Namespace) -> dict[str, Any]:
+    system = _fixed_point_system(arguments)
+    state = fixed_points(system)
+    names = ("alpha", "beta", "gamma", "complexity", "q_fp", "r_max", "z_star", "unstable_fraction", "leading", "residual")
+    found: dict[str, Any] = {name: getattr(state, name) for name in names}
+    found |= {"converged": state.converged, "Delta_0": shells(system).Delta_0}
+    found |= {"g_flow": state.g, "D_flow": state.D, "D_critical": critical_input(state.g)}
+    if arguments.N is not None:
+        found["expected_number"] = state.expected_number(arguments.N)
+    return found
+
+
+def _fixed_point_system(arguments: argparse.Namespace) -> System:
+    """Of the map if a leak was given, which has no D; else of the flow, which has no sigma_theta."""
+    a, law = arguments, Law(arguments.J_std)
+    if a.g is None:
+        raise TheoryError("the theory needs a gain; got none. Add --g")
+    if a.leak is None:
+        if a.sigma_theta:
+            raise TheoryError(f"sigma_theta is the map's input; got {a.sigma_theta:g} without --leak. Add it, or use --D")
+        return flow_system(a.g, a.D, law=law)
+    if a.D:
+        raise TheoryError(f"D is the flow's input; got {a.D:g} with --leak. Use --sigma-theta")
+    return snt_system(a.g, a.leak, sigma_theta=a.sigma_theta, law=law)
+
+
 def _finite(value: Any) -> Any:
     """JSON has no infinities: they become null."""
     if isinstance(value, dict):
@@ -95,7 +125,7 @@ _LABELS = {
 
 def _table(found: dict[str, Any], unit: str) -> str:
     if "branches" not in found:
-        return "\n".join(f"{name} = {value if isinstance(value, str) else f'{value:.10g}'}" for name, value in found.items())
+        return "\n".join(f"{name} = {_cell(value, 10)}" for name, value in found.items())
     head = [_LABELS[name] + (f" [1/{unit}]" if name == "lambda_max" else "") for name in _LABELS]
     rows = [tuple(head)] + [tuple(_cell(branch[name]) for name in _LABELS) for branch in found["branches"]]
     text = aligned(rows)
@@ -105,7 +135,7 @@ def _table(found: dict[str, Any], unit: str) -> str:
     return text
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, digits: int = 8) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.8g}" if isinstance(value, float) else str(value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)

@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("results", type=Path)
     status.add_argument("--digest", action="store_true", help="the data digest of each stage")
     _add_query(command("query", _query, "a table of one variable, selected and averaged"))
-    theory = command("theory", _theory, "mean-field state, exponent or onset of the SNT map or the flow")
+    theory = command("theory", _theory, "mean-field state, exponent or onset of the SNT map or the flow, or their fixed points")
     _add_theory(theory)
     new = command("new", _new, "write a commented study file to edit")
     new.add_argument("name")
@@ -106,6 +106,19 @@ def _add_theory(theory: argparse.ArgumentParser) -> None:
         sub.add_argument("--onset", choices=("g", *flags), help="where chaos sets in or ends along this parameter")
         sub.add_argument("--autocorrelation", action="store_true", help="also Delta over lags")
         sub.add_argument("--json", action="store_true", help="JSON instead of a table")
+    _add_kac_rice(models)
+
+
+def _add_kac_rice(models: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "fixed points of x = g J tanh(x) + eta: how many, where, and their Jacobians"
+    sub = models.add_parser("kac-rice", help=text, description=text)
+    sub.add_argument("--g", type=float, help="gain")
+    sub.add_argument("--D", type=float, default=0.0, help="variance of the flow's quenched input")
+    sub.add_argument("--leak", type=float, help="gamma of the map snt, in [0, 1): its fixed points in x = g u; else the flow's")
+    sub.add_argument("--sigma-theta", type=float, default=0.0, help="standard deviation of the map's quenched stimulus")
+    sub.add_argument("--j-std", dest="J_std", type=float, default=1.0, help="spread: Var J_ij = J_std^2 / N")
+    sub.add_argument("--N", type=_count, help="network size: also the expected number of fixed points, to leading order")
+    sub.add_argument("--json", action="store_true", help="JSON instead of a table")
 
 
 _THEORY = {
@@ -190,11 +203,13 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _snakemake(arguments: argparse.Namespace, more: list[str]) -> int:
     """Snakemake on the project's Snakefile, with this study."""
+    from rnn_atlas.pipeline import drop_stale_receipts
     from rnn_atlas.plan import plan_stage, refuse_what_cannot_fit
 
     study, results = _load(arguments)
     plans = [plan_stage(study, stage, results, None) for stage in study.stage_names]
     refuse_what_cannot_fit(plans, results, arguments.workers)
+    drop_stale_receipts(study, results)
     file = arguments.study.resolve()
     root = next((folder for folder in file.parents if (folder / "Snakefile").is_file()), None)
     if root is None:
@@ -227,10 +242,12 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from rnn_atlas.compare import stored_table
-    from rnn_atlas.report import findings, verdict
+    from rnn_atlas.report import findings, fixed_point_findings, verdict
 
     study, results = _load(arguments)
     print(findings(study, results))
+    if listed := fixed_point_findings(results):
+        print(f"\n{listed}\n")
     if study.compare is not None:
         print(f"\n{stored_table(results)}\n")
     sentence, passed = verdict(study, results)

@@ -187,8 +187,11 @@ class Study(Section):
     def _check_figure_axes(self, name: str, figure: Any) -> None:
         """Every axis a figure names must be there, and every other axis of its sweep (but realizations) held fixed."""
         swept = set(self.swept(figure.sweep)) - {"realization"}
-        if all(STAGES[stage].scope == Scope.NETWORK for stage in figure.needed if stage in STAGES):
+        scopes = {STAGES[stage].scope for stage in figure.needed if stage in STAGES}
+        if scopes <= {Scope.NETWORK}:
             swept &= {parameter.name for parameter in ENSEMBLES[self.network.ensemble].parameters}
+        if scopes == {Scope.LADDER}:
+            swept -= {"g"}
         named = {axis for key in ("x", "y", "curves", "strips") if (axis := getattr(figure, key, None))}
         for axis in sorted((named | set(figure.select)) - swept):
             raise StudyError(

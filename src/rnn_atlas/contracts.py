@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rnn_atlas.theory.states import System
 
 Floats = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 Number = int | float
 
 
@@ -85,10 +86,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Tile:
-    """The unit of computing, scheduling, storage and resume: one network x a block of dynamics points."""
+    """The unit of computing, scheduling, storage and resume: one network x a block of dynamics points.
+
+    part: number of the part, where a stage splits the work of each point into several; None: all of it.
+    """
 
     network: NetworkIdentity
     points: tuple[tuple[tuple[str, Number], ...], ...]
+    part: int | None = None
 
     def column(self, name: str) -> Floats:
         """(B,) values of one dynamics parameter."""
@@ -100,7 +105,11 @@ class Tile:
 
 @dataclass(frozen=True)
 class Variable:
-    """One result. `dims` stand behind the grid; those in `per_network` have a length that depends on N or rank."""
+    """One result. `dims` stand behind the grid; those in `per_network` have a length that depends on N or rank.
+
+    catalogue: name of the ragged list that this is a column of, if it is one: the first of `dims` then counts its entries,
+    and the variable `entries_<catalogue>` tells how many of them a point has; behind those, tiles hold padding.
+    """
 
     name: str
     long_name: str
@@ -111,6 +120,7 @@ class Variable:
     per_network: bool = False
     published: bool = True
     flags: tuple[tuple[int, str], ...] = ()
+    catalogue: str = ""
 
 
 @dataclass(frozen=True)
@@ -222,6 +232,11 @@ class Model(Protocol):
     def jacobian(J: Floats, x: Floats, drive: Floats, coefficients: Coefficients, column: int, options: Any) -> Floats: ...
 
     @staticmethod
+    def susceptibility(
+        J: Floats, x: Floats, coefficients: Coefficients, column: int, frequency: Floats, options: Any
+    ) -> Complex: ...
+
+    @staticmethod
     def mean_field(parameters: Mapping[str, Number], options: Any, law: Law) -> "System": ...
 
     @staticmethod
@@ -244,18 +259,20 @@ class Scope(StrEnum):
     """Which parameters a stage's results depend on.
 
     POINT: all. NETWORK: those that select a network. LIMIT: all that are left in the limit of large N, where neither N
-    nor the realization nor the initial condition counts.
+    nor the realization nor the initial condition counts. LADDER: all but the gain, which the stage takes from its options.
     """
 
     POINT = "point"
     NETWORK = "network"
     LIMIT = "limit"
+    LADDER = "ladder"
 
 
 class Stage(Protocol):
     """A pure function of a tile. To add one: a file in `stages/` with a subclass, and its name in the registry.
 
-    complaint: what is wrong with these axes in this context, or None.
+    complaint: what is wrong with these axes in this context, or None. parts: into how many tasks the work of a tile is split;
+    where they are several, `compute` gets tiles with the number of a part, and `merge` makes one result of theirs.
     """
 
     name: ClassVar[str]
@@ -281,9 +298,19 @@ class Stage(Protocol):
         """Nothing is, if not overridden."""
         return None
 
+    @staticmethod
+    def parts(context: Context) -> int:
+        """One, if not overridden."""
+        return 1
+
+    @staticmethod
+    def merge(tile: Tile, context: Context, parts: Sequence[TileResult]) -> TileResult:
+        """The only part is the whole, if not overridden."""
+        return parts[0]
+
 
 __all__ = [
-    "Coefficients", "Context", "Cost", "Ensemble", "Floats", "Law", "Model", "Network", "NetworkIdentity", "Number",
+    "Coefficients", "Complex", "Context", "Cost", "Ensemble", "Floats", "Law", "Model", "Network", "NetworkIdentity", "Number",
     "Parameter", "Point", "PopulationLaw", "Refusal", "Scope", "Section", "Stage", "Status", "Tile", "TileResult", "Upstream",
     "Variable",
 ]  # fmt: skip

@@ -25,7 +25,7 @@ from rnn_atlas.registry import STAGES
 from rnn_atlas.stages.simulation import Schedule
 from rnn_atlas.status import Status
 
-WORTH_A_CLUSTER = 1e9
+WORTH_A_CLUSTER = 1e10
 """Flops of a stage from which on a local cluster is started: they take about as long as it does."""
 WORKERS_WITHIN = 300.0
 """Seconds in which the first worker of a local cluster must be there."""
@@ -33,14 +33,18 @@ WORKERS_WITHIN = 300.0
 
 @dataclass(frozen=True)
 class Task:
-    """A tile on its way to a worker: identities only, nothing big. `states`: where the upstream stage left each point."""
+    """A tile on its way to a worker: identities only, nothing big.
+
+    states: where the upstream stage left each point. parts: where the parts of its only point are, if it is to be merged.
+    """
 
     study: str
     stage: str
     sweep: str
     tile: Tile
     directory: str
-    states: tuple[tuple[str, int], ...]
+    states: tuple[tuple[str, int], ...] = ()
+    parts: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,17 +88,48 @@ def missing(study: Study, stage: str, results: Path, *, retry: bool = False, wid
         directory = tiles.folder(results, stage, key)
         held = tiles.index(directory)
         points = wanted_points(study, stage, sweeps)
-        finished = {name for name in points if name in held and not (retry and held[name].status == Status.ERROR)}
+        finished = {name for name in points if _is_done(held.get(name), retry)}
         wanted, done = wanted + len(points), done + len(finished)
         context = study.context(stage, sweeps[0])
         todo = [point for name, point in points.items() if name not in finished]
         upstream = _upstream_places(study, stage, sweeps, results)
-        for tile in cut(todo, lambda network, context=context: width or STAGES[stage].width(network, context)):  # type: ignore[misc]
-            states = tuple(upstream[name] for name in tile_ids(tile)) if upstream is not None else ()
-            tasks.append(Task(content, stage, sweeps[0], tile, str(directory), states))
-            cost = STAGES[stage].cost(tile, context)
-            flops += cost.flops + cost.elementwise
+        for whole in cut(todo, lambda network, context=context: width or STAGES[stage].width(network, context)):  # type: ignore[misc]
+            states = tuple(upstream[name] for name in tile_ids(whole)) if upstream is not None else ()
+            for tile in split(whole, STAGES[stage].parts(context)):
+                if tile.part is not None and all(_is_done(held.get(name), retry) for name in tile_ids(tile)):
+                    continue
+                tasks.append(Task(content, stage, sweeps[0], tile, str(directory), states))
+                cost = STAGES[stage].cost(tile, context)
+                flops += cost.flops + cost.elementwise
     return Work(tasks, flops, done, wanted)
+
+
+def _is_done(place: tiles.Place | None, retry: bool) -> bool:
+    return place is not None and not (retry and place.status == Status.ERROR)
+
+
+def split(tile: Tile, parts: int) -> list[Tile]:
+    """The tile, or its parts if there are several."""
+    return [tile] if parts == 1 else [Tile(tile.network, tile.points, part) for part in range(parts)]
+
+
+def mergeable(study: Study, stage: str, results: Path, *, retry: bool = False) -> list[Task]:
+    """Tasks that make one result of the parts of a point: one for every wanted point that has none yet (with retry, no
+    success), and all parts.
+    """
+    content = study.model_dump_json(exclude_unset=True)
+    tasks: list[Task] = []
+    for key, sweeps in groups(study, stage).items():
+        directory = tiles.folder(results, stage, key)
+        count = STAGES[stage].parts(study.context(stage, sweeps[0]))
+        held = tiles.index(directory) if count > 1 else {}
+        for name, point in wanted_points(study, stage, sweeps).items() if count > 1 else ():
+            places = [held.get(f"{name}.{part}") for part in range(count)]
+            if not _is_done(held.get(name), retry) and all(places):
+                parts = tuple((str(place.file), place.row) for place in places if place is not None)
+                tile = Tile(point.network, (point.dynamics,))
+                tasks.append(Task(content, stage, sweeps[0], tile, str(directory), parts=parts))
+    return tasks
 
 
 def _upstream_places(study: Study, stage: str, sweeps: list[str], results: Path) -> dict[str, tuple[str, int]] | None:
@@ -128,11 +163,17 @@ def run_stage(
     retry: also the points that failed. width: points per tile, if not the stage's own choice. Returns what was to do.
     """
     work = missing(study, stage, results, retry=retry, width=width)
-    with Progress(stage, len(work.tasks), results / "logs" / f"{stage}.jsonl") as progress:
-        here = cluster == SERIAL or (cluster == LOCAL and work.flops < WORTH_A_CLUSTER)
-        for report in map(compute_task, work.tasks) if here else _on_cluster(work.tasks, cluster, workers):
-            progress.advance(report.points, report.failed, report.seconds)
+    here = cluster == SERIAL or (cluster == LOCAL and work.flops < WORTH_A_CLUSTER)
+    _run(work.tasks, stage, results, SERIAL if here else cluster, workers)
+    if merges := mergeable(study, stage, results, retry=retry):
+        _run(merges, stage, results, SERIAL if here else cluster, workers)
     return work
+
+
+def _run(tasks: list[Task], stage: str, results: Path, cluster: str, workers: int) -> None:
+    with Progress(stage, len(tasks), results / "logs" / f"{stage}.jsonl") as progress:
+        for report in map(compute_task, tasks) if cluster == SERIAL else _on_cluster(tasks, cluster, workers):
+            progress.advance(report.points, report.failed, report.seconds)
 
 
 def _on_cluster(tasks: list[Task], cluster: str, workers: int) -> Iterator[Report]:
@@ -214,18 +255,30 @@ def _compute(task: Task, study: Study) -> TileResult:
         try:
             parts.append(_attempt(task, study, context, [row]))
         except Exception:
-            parts.append(_failed(_part(task.tile, [row]), traceback.format_exc()))
+            parts.append(_failed(_some(task.tile, [row]), traceback.format_exc()))
     return _joined(parts)
 
 
-def _part(tile: Tile, rows: list[int]) -> Tile:
-    return Tile(tile.network, tuple(tile.points[row] for row in rows))
+def _some(tile: Tile, rows: list[int]) -> Tile:
+    return Tile(tile.network, tuple(tile.points[row] for row in rows), tile.part)
 
 
 def _attempt(task: Task, study: Study, context: Context, rows: list[int]) -> TileResult:
     stage = STAGES[task.stage]
+    if task.parts:
+        return stage.merge(task.tile, context, [_finished_part(Path(file), row) for file, row in task.parts])
     upstream = _states(task, study, rows) if stage.upstream else None
-    return stage.compute(_part(task.tile, rows), context, upstream)
+    return stage.compute(_some(task.tile, rows), context, upstream)
+
+
+def _finished_part(file: Path, row: int) -> TileResult:
+    """The result of a part, read from its tile file. StoreError if it failed."""
+    arrays = tiles.read(file)
+    if arrays["status"][row] == Status.ERROR:
+        raise StoreError("a part of this point failed. `rnn-atlas resume` tries it again")
+    values = {name.partition(".")[2]: array[row : row + 1] for name, array in arrays.items() if name.startswith("value.")}
+    behind = {name.partition(".")[2]: array for name, array in arrays.items() if name.startswith("coordinate.")}
+    return TileResult(arrays["status"][row : row + 1], values, behind)
 
 
 def _states(task: Task, study: Study, rows: list[int]) -> Upstream:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from rnn_atlas.config import Study
 from rnn_atlas.contracts import NetworkIdentity, Number, Point, Scope, Tile
 from rnn_atlas.identity import point_id
+from rnn_atlas.models.snt import GAIN
 from rnn_atlas.registry import MODELS
 
 FINITE = ("N", "realization", "initial")
@@ -20,6 +21,8 @@ def scoped_axes(study: Study, sweep: str, scope: Scope) -> dict[str, list[Number
         return {name: values for name, values in axes.items() if name not in dynamics}
     if scope == Scope.LIMIT:
         return {name: values for name, values in axes.items() if name not in FINITE}
+    if scope == Scope.LADDER:
+        return {name: values for name, values in axes.items() if name != GAIN.name}
     return axes
 
 

@@ -33,8 +33,9 @@ def point_id(point: Point) -> str:
 
 
 def tile_ids(tile: Tile) -> list[str]:
-    """The names of a tile's points, in its order."""
-    return [point_id(Point(tile.network, dynamics)) for dynamics in tile.points]
+    """The names of a tile's points, in its order; of a part, with its number."""
+    suffix = "" if tile.part is None else f".{tile.part}"
+    return [point_id(Point(tile.network, dynamics)) + suffix for dynamics in tile.points]
 
 
 def stream_key(seed: int, stream: str, network: NetworkIdentity, *more: Number) -> NDArray[np.uint64]:

@@ -120,6 +120,14 @@ def read_receipt(results: Path, stage: str) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.is_file() else None
 
 
+def drop_stale_receipts(study: Study, results: Path) -> None:
+    """Removes receipts of another version of the study. Those that Snakemake did not make itself it would take for current."""
+    for stage in study.stage_names:
+        receipt = read_receipt(results, stage)
+        if receipt is not None and receipt["specification"] != specification(study, stage):
+            receipt_path(results, stage).unlink()
+
+
 def failed_points(results: Path, stage: str) -> int:
     """How many points of a stage failed, by its receipt; 0 if it has none."""
     receipt = read_receipt(results, stage)

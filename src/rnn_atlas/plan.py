@@ -11,7 +11,7 @@ from rnn_atlas import tiles
 from rnn_atlas.config import Study
 from rnn_atlas.contracts import Context, Cost, Tile
 from rnn_atlas.errors import AtlasError
-from rnn_atlas.execute import groups, wanted_points
+from rnn_atlas.execute import groups, split, wanted_points
 from rnn_atlas.grid import tiles as cut
 from rnn_atlas.registry import STAGES
 from rnn_atlas.status import Status
@@ -52,7 +52,8 @@ def plan_stage(study: Study, stage: str, results: Path, machine: "Machine | None
         todo = [point for name, point in wanted.items() if name not in held]
         points, done = points + len(wanted), done + len(held)
         failed += sum(place.status == Status.ERROR for place in held.values())
-        for tile in cut(todo, lambda network, context=context: width or STAGES[stage].width(network, context)):  # type: ignore[misc]
+        whole = cut(todo, lambda network, context=context: width or STAGES[stage].width(network, context))  # type: ignore[misc]
+        for tile in (part for one in whole for part in split(one, STAGES[stage].parts(context))):
             cost = STAGES[stage].cost(tile, context)
             count, flops, disk = count + 1, flops + cost.flops, disk + cost.stored + _FILE + _ROW * len(tile)
             memory, is_bound = max(memory, cost.work), is_bound or cost.is_bound

@@ -32,6 +32,26 @@ _LABELS = {
     "transient_time_later": "second time since the initial condition",
     "onset_gamma": "leak at which the onset is told",
     "outlier_index": "number of the outlier",
+    "receiver": "neuron that answers",
+    "emitter": "neuron that gets the signal",
+    "response_lag": "time since the signal",
+    "response_frequency": "frequency of the signal",
+    "resonance_index": "number of the resonance",
+    "covariant_vector": "covariant vector, largest exponent first",
+    "covariant_vector_other": "other covariant vector",
+    "covariant_lag": "time since the kick",
+    "angle": "angle in radians",
+    "transmission_time": "time in a period of the modulation",
+    "ladder_direction": "direction in which the gains are passed: 1 upwards, -1 downwards",
+    "ladder_gain": "gain of the ladder",
+    "ladder_exponent": "number of the exponent, largest first",
+    "ladder_base": "number of the base frequency",
+    "ladder_time": "time",
+    "ladder_frequency": "frequency",
+    "trajectory_time": "time",
+    "coordinate": "coordinate over the gain of the equivalent flow",
+    "radius": "|lambda + 1| over the gain of the equivalent flow",
+    "pool": "pool of starts: 0 homotopy, 1 perturbed, 2 mean field, 3 trajectory",
 }
 FLAGS = tuple((int(s), s.name.lower()) for s in Status)
 
@@ -158,12 +178,14 @@ def _write_sweep(
     for variable in variables:
         if variable.published and not variable.per_network:
             block = _gather(variable, grid.places, coordinates, reader)
-            block = block.reshape(*grid.shape, *_extra(variable, grid, coordinates))
+            block = block.reshape((*grid.shape, *_extra(variable, grid, coordinates)))  # () for a single point
             yield _write(group, variable, [*grid.dims, *variable.dims], block)
     yield from _write_coordinates(group, [v for v in variables if not v.per_network and v.published], coordinates, study, stage)
-    ragged = [v for v in variables if v.per_network and v.published]
-    if ragged:
-        yield from _write_per_network(group, study, grid, ragged, reader)
+    per_network = [v for v in variables if v.per_network and v.published and not v.catalogue]
+    if per_network:
+        yield from _write_per_network(group, study, stage, grid, per_network, reader)
+    for name in sorted({v.catalogue for v in variables if v.catalogue}):
+        yield from _write_catalogue(group, study, grid, name, [v for v in variables if v.catalogue == name], reader)
 
 
 def _extra(variable: Variable, grid: _Grid, coordinates: dict[str, NDArray[Any]]) -> tuple[int, ...]:
@@ -171,13 +193,13 @@ def _extra(variable: Variable, grid: _Grid, coordinates: dict[str, NDArray[Any]]
 
 
 def _write_per_network(
-    group: zarr.Group, study: Study, grid: _Grid, variables: list[Variable], reader: tiles.Reader
+    group: zarr.Group, study: Study, stage: str, grid: _Grid, variables: list[Variable], reader: tiles.Reader
 ) -> Iterator[tuple[str, str]]:
     """Arrays whose length depends on N stand in one subgroup per N, without the N axis."""
     dims = {name: values for name, values in grid.dims.items() if name != "N"}
     shape = tuple(len(v) for v in dims.values())
     for N in sorted({point.network.N for point in grid.points}):
-        sub = group.create_group(f"N={N}")
+        sub = group.require_group(f"N={N}")
         rows = [i for i, point in enumerate(grid.points) if point.network.N == N]
         places = [grid.places[i] for i in rows]
         yield from ((f"N={N}/{name}", value) for name, value in _write_axes(sub, study, dims, {**grid.fixed, "N": N}))
@@ -185,6 +207,38 @@ def _write_per_network(
             block = _gather(variable, places, {}, reader)
             name, value = _write(sub, variable, [*dims, *variable.dims], block.reshape(*shape, *block.shape[1:]))
             yield f"N={N}/{name}", value
+        coordinates = _tile_coordinates(places, reader)
+        yield from ((f"N={N}/{name}", value) for name, value in _write_coordinates(sub, variables, coordinates, study, stage))
+
+
+def _write_catalogue(
+    group: zarr.Group, study: Study, grid: _Grid, name: str, columns: list[Variable], reader: tiles.Reader
+) -> Iterator[tuple[str, str]]:
+    """The entries of all points one behind the other, points in the order of the grid, in one subgroup per N. The swept
+    parameters of its point stand beside every entry.
+    """
+    axes = [axis for axis in grid.dims if axis != "N"]
+    for N in sorted({point.network.N for point in grid.points}):
+        sub = group.require_group(f"N={N}").create_group(name)
+        sub.attrs["coordinates"] = " ".join(axes)
+        found = [
+            (point, place)
+            for point, place in zip(grid.points, grid.places, strict=True)
+            if point.network.N == N and place is not None and place.status != Status.ERROR
+        ]
+        counts = [int(reader.member(place.file, f"value.entries_{name}")[place.row]) for _, place in found]
+        for axis in axes:
+            column = [(dict(point.network.parameters) | dict(point.dynamics))[axis] for point, _ in found]
+            written = _write(sub, _axis(study, axis), ["entry"], np.repeat(np.array(column), counts))
+            yield f"N={N}/{name}/{written[0]}", written[1]
+        for variable in columns:
+            blocks = [
+                reader.member(place.file, f"value.{variable.name}")[place.row][:count]
+                for (_, place), count in zip(found, counts, strict=True)
+            ]
+            entries = np.concatenate(blocks) if blocks else np.zeros((0,) * len(variable.dims))
+            written = _write(sub, variable, list(variable.dims), entries)
+            yield f"N={N}/{name}/{written[0]}", written[1]
 
 
 def _tile_coordinates(places: list[tiles.Place | None], reader: tiles.Reader) -> dict[str, NDArray[Any]]:
@@ -220,13 +274,16 @@ def _gather(
 def _write_axes(
     group: zarr.Group, study: Study, dims: dict[str, NDArray[Any]], fixed: dict[str, Number]
 ) -> Iterator[tuple[str, str]]:
-    known = {p.name: p for p in (*study.known_parameters, REALIZATION)}
     for name, values in [*dims.items(), *((n, np.array(v)) for n, v in fixed.items())]:
-        parameter = known[name]
-        kind = "i8" if parameter.is_integer else "f8"
-        axis = Variable(name, parameter.long_name, parameter.unit, "the study file", dtype=kind)
-        yield _write(group, axis, [name] if values.ndim else [], values.astype(kind))
+        yield _write(group, _axis(study, name), [name] if values.ndim else [], values)
     group.attrs["coordinates"] = " ".join(fixed)
+
+
+def _axis(study: Study, name: str) -> Variable:
+    """A parameter as a coordinate."""
+    parameter = {p.name: p for p in (*study.known_parameters, REALIZATION)}[name]
+    kind = "i8" if parameter.is_integer else "f8"
+    return Variable(name, parameter.long_name, parameter.unit, "the study file", dtype=kind)
 
 
 def _write_coordinates(
@@ -235,6 +292,8 @@ def _write_coordinates(
     unit = study.context(stage, next(iter(study.sweeps))).model.time_unit
     units = {"lag": unit, "time": unit, "frequency": f"cycles {unit}-1"}
     units |= {"theory_lag": unit, "theory_frequency": f"cycles {unit}-1", "transient_time": unit, "transient_time_later": unit}
+    units |= {"response_lag": unit, "covariant_lag": unit, "transmission_time": unit, "response_frequency": f"cycles {unit}-1"}
+    units |= {"trajectory_time": unit, "ladder_time": unit, "ladder_frequency": f"cycles {unit}-1"}
     used = {dim for variable in variables for dim in variable.dims}
     for name in sorted(used & coordinates.keys()):
         values = coordinates[name]

@@ -14,11 +14,17 @@ from rnn_atlas.networks.heavy_tailed import HeavyTailed
 from rnn_atlas.networks.orthogonal import Orthogonal
 from rnn_atlas.networks.populations import Populations
 from rnn_atlas.networks.sparse import SparseNetwork
+from rnn_atlas.stages.covariant import Covariant
+from rnn_atlas.stages.fixed_points import FixedPoints
+from rnn_atlas.stages.kac_rice import KacRice
 from rnn_atlas.stages.lyapunov import Lyapunov
 from rnn_atlas.stages.networks import Networks
+from rnn_atlas.stages.response import Response
+from rnn_atlas.stages.route import Route
 from rnn_atlas.stages.simulation import Simulation
 from rnn_atlas.stages.theory import Theory
 from rnn_atlas.stages.transient import Transient
+from rnn_atlas.stages.transmission import Transmission
 
 
 def _by_name(*entries: Any) -> dict[str, Any]:
@@ -32,7 +38,9 @@ ENSEMBLES: dict[str, type[Ensemble]] = _by_name(
     Gaussian, GaussianLowRank, Populations, Correlated, SparseNetwork, Orthogonal, HeavyTailed, FromFile, FromCallable
 )  # fmt: skip
 MODELS: dict[str, type[Model]] = _by_name(SNT, Rate)
-STAGES: dict[str, type[Stage]] = _by_name(Networks, Theory, Transient, Simulation, Lyapunov)
+STAGES: dict[str, type[Stage]] = _by_name(
+    Networks, Theory, Transient, Simulation, Lyapunov, Route, FixedPoints, KacRice, Response, Covariant, Transmission
+)
 """In the order in which they run."""
 
 REALIZATION = Parameter("realization", 0, "number of the quenched network", low=0, high=1e9, is_integer=True)

@@ -44,6 +44,29 @@ def findings(study: Study, results: Path) -> str:
     return aligned(rows)
 
 
+def fixed_point_findings(results: Path) -> str:
+    """A table per sweep of what the stage `fixed_points` listed; empty if it has not run."""
+    atlas = open_atlas(results)
+    if "fixed_points" not in atlas.stages:
+        return ""
+    atlas.stages = ["fixed_points"]
+    rows: list[tuple[str, ...]] = [("sweep", "points", "fixed points", "most at", "certified", "index sum 1", "complete")]
+    for sweep in atlas.sweeps:
+        dataset = atlas[sweep]
+        count = dataset.n_fixed_points.where(dataset.status_fixed_points == Status.OK).load()
+        if not bool(count.notnull().any()):
+            continue
+        run, most = int(count.notnull().sum()), np.unravel_index(int(np.nanargmax(count.values)), count.shape)
+        place = ", ".join(f"{d} = {float(count[d].values[i]):g}" for d, i in zip(count.dims, most, strict=True))
+        shares = [int((dataset[name] == 1).where(count.notnull()).sum()) for name in ("index_sum", "is_complete")]
+        certified = float(dataset.n_certified.sum()) / float(count.sum())
+        rows.append(
+            (sweep, f"{run:,}", f"{int(count.min()):,} .. {int(count.max()):,}", place, f"{certified:.2%}",
+             *(f"{share:,}" for share in shares))
+        )  # fmt: skip
+    return aligned(rows)
+
+
 def verdict(study: Study, results: Path) -> tuple[str, bool]:
     """One sentence per stage on its counts, and whether no point failed or is missing."""
     lines, passed = [], True

@@ -5,32 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from rnn_atlas.contracts import Section
-
-
-class FigureOptions(Section):
-    """What every figure needs: the sweep it shows.
-
-    stages: what the figure cannot do without; `compare` is the comparison with theory. extras: what it shows besides, if
-    the study has it. every_axis: it shows all points of the sweep, whatever its axes.
-    """
-
-    stages: ClassVar[tuple[str, ...]] = ()
-    extras: ClassVar[tuple[str, ...]] = ()
-    every_axis: ClassVar[bool] = False
-
-    sweep: str = Field(description="The sweep the figure shows.")
-    select: dict[str, float] = Field(default_factory=dict, description="Values of axes that are held fixed.")
-
-    @property
-    def axes(self) -> tuple[str, ...]:
-        """Axes of the sweep that the figure spreads out; all others but the realization must be selected."""
-        return ()
-
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """The stages that a figure with these options cannot do without."""
-        return self.stages
+from rnn_atlas.figures.options import FigureOptions
+from rnn_atlas.figures.response_kinds import ResponseGraphs, ResponseKernel, Susceptibility, Transmission
 
 
 class HeatMap:
@@ -195,6 +171,146 @@ class ZScores:
         every_axis: ClassVar[bool] = True
 
 
+class CoordinateDensity:
+    """Distribution of the coordinates of all fixed points, beside Kac-Rice theory."""
+
+    class Options(FigureOptions):
+        """Options of the coordinates."""
+
+        stages: ClassVar[tuple[str, ...]] = ("fixed_points",)
+        extras: ClassVar[tuple[str, ...]] = ("kac_rice",)
+        panels: str = Field("g", description="One panel per value of this axis, at most three.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.panels,)
+
+
+class Shells:
+    """Distance from the origin of fixed points and dynamics along one axis, beside Kac-Rice and mean-field theory."""
+
+    class Options(FigureOptions):
+        """Options of the shells."""
+
+        stages: ClassVar[tuple[str, ...]] = ("fixed_points",)
+        extras: ClassVar[tuple[str, ...]] = ("kac_rice",)
+        x: str = Field("g", description="Horizontal axis.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.x,)
+
+
+class JacobianSpectrum:
+    """Eigenvalues of the Jacobian at fixed points, and their distribution along the radius beside Kac-Rice theory."""
+
+    class Options(FigureOptions):
+        """Options of the spectrum."""
+
+        stages: ClassVar[tuple[str, ...]] = ("fixed_points",)
+        extras: ClassVar[tuple[str, ...]] = ("kac_rice",)
+        curves: str = Field("g", description="One curve per value of this axis, at most three; the plane at the largest.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.curves,)
+
+
+class FixedPointNumbers:
+    """Number of fixed points against N, one curve per value of another axis, beside e^{N c} of Kac-Rice theory."""
+
+    class Options(FigureOptions):
+        """Options of the numbers."""
+
+        stages: ClassVar[tuple[str, ...]] = ("fixed_points",)
+        extras: ClassVar[tuple[str, ...]] = ("kac_rice",)
+        curves: str = Field("g", description="One curve per value of this axis.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return ("N", self.curves)
+
+
+class Instability:
+    """Share of unstable directions at fixed points and share of positive exponents of the dynamics along one axis."""
+
+    class Options(FigureOptions):
+        """Options of the shares; the Lyapunov stage must have run with `exponents: all`."""
+
+        stages: ClassVar[tuple[str, ...]] = ("fixed_points", "lyapunov")
+        extras: ClassVar[tuple[str, ...]] = ("kac_rice",)
+        x: str = Field("g", description="Horizontal axis.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.x,)
+
+
+class StateSpace:
+    """Fixed points and a trajectory of one network on their shared principal components."""
+
+    class Options(FigureOptions):
+        """Options of the projection."""
+
+        stages: ClassVar[tuple[str, ...]] = ("fixed_points",)
+        realization: int = Field(0, ge=0, description="The network that is shown.")
+
+
+class Approach:
+    """Distance of a trajectory to its nearest fixed point over time, and to those with their neurons exchanged."""
+
+    class Options(FigureOptions):
+        """Options of the distances."""
+
+        stages: ClassVar[tuple[str, ...]] = ("fixed_points",)
+        realization: int = Field(0, ge=0, description="The network that is shown.")
+
+
+class Route:
+    """The route to chaos of one network: attractors, m(t), its power spectrum and Lyapunov exponents along the gain."""
+
+    class Options(FigureOptions):
+        """Options of the route."""
+
+        stages: ClassVar[tuple[str, ...]] = ("route",)
+        realization: int | None = Field(
+            None, ge=0, description="The network that is shown; null: the first whose route is that of Ruelle and Takens."
+        )
+
+
+class RouteExponents:
+    """The largest Lyapunov exponent over gain and network, with the events of each network."""
+
+    class Options(FigureOptions):
+        """Options of the exponents."""
+
+        stages: ClassVar[tuple[str, ...]] = ("route",)
+        direction: Literal["up", "down"] = Field("up", description="Direction of the ladder that is shown.")
+
+
+class Attractors:
+    """Attractor types of one network over the gain and another axis, undecided ones marked, with the lines of theory."""
+
+    class Options(FigureOptions):
+        """Options of the attractors."""
+
+        stages: ClassVar[tuple[str, ...]] = ("route",)
+        extras: ClassVar[tuple[str, ...]] = ("networks", "theory")
+        y: str = Field("gamma", description="Vertical axis.")
+        realization: int = Field(0, ge=0, description="The network that is shown.")
+        direction: Literal["up", "down"] = Field("up", description="Direction of the ladder that is shown.")
+
+        @property
+        def axes(self) -> tuple[str, ...]:
+            """Axes of the sweep that the figure spreads out."""
+            return (self.y,)
+
+
 KINDS: dict[str, Any] = {
     "heat_map": HeatMap,
     "size_curves": SizeCurves,
@@ -206,6 +322,20 @@ KINDS: dict[str, Any] = {
     "lyapunov_spectra": LyapunovSpectra,
     "regions": Regions,
     "z_scores": ZScores,
+    "route": Route,
+    "route_exponents": RouteExponents,
+    "attractors": Attractors,
+    "coordinate_density": CoordinateDensity,
+    "shells": Shells,
+    "jacobian_spectrum": JacobianSpectrum,
+    "fixed_point_numbers": FixedPointNumbers,
+    "instability": Instability,
+    "state_space": StateSpace,
+    "approach": Approach,
+    "susceptibility": Susceptibility,
+    "response_kernel": ResponseKernel,
+    "response_graphs": ResponseGraphs,
+    "transmission": Transmission,
 }
 
 

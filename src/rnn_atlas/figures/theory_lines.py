@@ -46,7 +46,7 @@ def gain_lines(dataset: xr.Dataset, x: str, y: str) -> list[Line]:
         if name not in dataset:
             continue
         at = np.asarray(dataset[other].values, float)
-        gains = dataset[name].isel(g=0).values
+        gains = dataset[name].isel(g=0).values if "g" in dataset[name].dims else dataset[name].values
         gain = np.array(np.broadcast_to(gains, at.shape))  # the same at every N, for one
         if name == "g_local_theory" and lines:  # the onset is the first
             onset = lines[0].x if x == "g" else lines[0].y

@@ -1,8 +1,9 @@
-"""The recurrent input of many columns at once: J packed into row panels, times blocks of eight columns.
+"""The recurrent input of many columns at once: J packed into row panels, times blocks of columns.
 
-States, tangents and currents live in blocks `X[block, neuron, lane]` of `LANES` columns, one vector of the processor per
-neuron. A column's numbers are a plain chain of fused multiply-adds over the presynaptic neurons, in order, whatever stands
-beside it: the same bits in any tile, on any worker, and on any machine that has a fused multiply-add.
+States, tangents and currents live in blocks `X[block, neuron, lane]` of as many columns as a vector of `lanes.py` holds, one
+vector per neuron, in double or single precision like J. A column's numbers are a plain chain of fused multiply-adds over the
+presynaptic neurons, in order, whatever stands beside it: the same bits in any tile, on any worker, and on any machine that has
+a fused multiply-add.
 """
 
 import numpy as np
@@ -10,12 +11,23 @@ from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from rnn_atlas.kernels.compiled import compiled, inlined
-from rnn_atlas.kernels.lanes import I64, LANES, VECTOR, aligned_zeros, fma, splat, start_of, vector_at
+from rnn_atlas.kernels.lanes import (
+    I64,
+    aligned_zeros,
+    constant,
+    fma,
+    load_vector,
+    splat,
+    start_of,
+    store_vector,
+    vector_of,
+)
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating]
+"""Of either precision; all arrays of one call have the same."""
 
 # Rows of J per panel and column blocks per pass: as many accumulators as the registers hold without spilling (32 of
 # eight doubles with AVX-512, 16 of four with AVX2). They change the speed, not the numbers.
@@ -56,34 +68,32 @@ def panel_product(n_rows: int, n_blocks: int):
             panel_t, _, _, F_t, H_t = signature.args[:5]
             panel_v, s_v, p_v, F_v, H_v, block_v, row_v, first_v, count_v, keep_v = arguments
             weights = start_of(context, builder, panel_t, panel_v, s_v, p_v)
-            lanes = ir.Constant(I64, LANES)
+            vector = vector_of(F_t.dtype)
+            lanes = ir.Constant(I64, vector.count)
             blocks = [builder.add(block_v, ir.Constant(I64, b)) for b in range(n_blocks)]
             columns = [start_of(context, builder, F_t, F_v, b, first_v) for b in blocks]
             results = [start_of(context, builder, H_t, H_v, b, row_v) for b in blocks]
-            places = [
-                (b, r, vector_at(builder, results[b], ir.Constant(I64, r * LANES)))
-                for b in range(n_blocks)
-                for r in range(n_rows)
-            ]
-            sums = {(b, r): cgutils.alloca_once(builder, VECTOR) for b, r, _ in places}
+            places = [(b, r, ir.Constant(I64, r * vector.count)) for b in range(n_blocks) for r in range(n_rows)]
+            sums = {(b, r): cgutils.alloca_once(builder, vector) for b, r, _ in places}
             with builder.if_else(builder.icmp_signed("!=", keep_v, ir.Constant(keep_v.type, 0))) as (then, otherwise):
                 with then:
                     for b, r, place in places:
-                        builder.store(builder.load(place, align=8), sums[b, r])
+                        builder.store(load_vector(builder, vector, results[b], place), sums[b, r])
                 with otherwise:
                     for b, r, _ in places:
-                        builder.store(ir.Constant(VECTOR, [0.0] * LANES), sums[b, r])
+                        builder.store(constant(vector, 0.0), sums[b, r])
             with cgutils.for_range(builder, count_v, intp=I64) as loop:
                 offset = builder.mul(loop.index, lanes)
-                inputs = [builder.load(vector_at(builder, column, offset), align=8) for column in columns]
+                inputs = [load_vector(builder, vector, column, offset) for column in columns]
                 at = builder.mul(loop.index, ir.Constant(I64, n_rows))
                 _fetch(builder, builder.gep(weights, [builder.add(at, ir.Constant(I64, _AHEAD * n_rows))]))
                 for r in range(n_rows):
-                    weight = splat(builder, builder.load(builder.gep(weights, [builder.add(at, ir.Constant(I64, r))])))
+                    weight = builder.load(builder.gep(weights, [builder.add(at, ir.Constant(I64, r))]))
+                    weight = splat(builder, weight, vector)
                     for b in range(n_blocks):
                         builder.store(fma(builder, weight, inputs[b], builder.load(sums[b, r])), sums[b, r])
             for b, r, place in places:
-                builder.store(builder.load(sums[b, r]), place, align=8)
+                store_vector(builder, builder.load(sums[b, r]), results[b], place)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -95,11 +105,11 @@ one_block = panel_product(ROWS, 1)
 many_blocks = panel_product(ROWS, BLOCKS)
 
 
-def pack(J: Floats) -> Floats:
-    """Row panels of J, slice by slice: (N, N) -> (slices, panels, N / slices, ROWS), filled up with zeros."""
+def pack(J: Floats, dtype: DTypeLike = np.float64) -> Floats:
+    """Row panels of J, slice by slice: (N, N) -> (slices, panels, N / slices, ROWS) of this dtype, filled up with zeros."""
     N = J.shape[0]
     slices = 1 if N <= _WHOLE else -(-N // _SLICE)
-    panels = aligned_zeros(slices, -(-N // ROWS), -(-N // slices), ROWS)
+    panels = aligned_zeros(slices, -(-N // ROWS), -(-N // slices), ROWS, dtype=dtype)
     _pack(J, panels)
     return panels
 
@@ -128,7 +138,7 @@ def multiply_panels(panels, s, first, last, block, end, N, F, H):
 
 @compiled
 def multiply(panels, N, F, H):
-    """H[b] = J @ F[b] for every column block b. F, H (blocks, padded N, LANES); rows of F beyond N are not read."""
+    """H[b] = J @ F[b] for every column block b. F, H (blocks, padded N, lanes); rows of F beyond N are not read."""
     for s in range(panels.shape[0]):
         for first in range(0, panels.shape[1], PANELS):
             last = min(first + PANELS, panels.shape[1])

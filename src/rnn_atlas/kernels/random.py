@@ -141,3 +141,12 @@ def fill_normals(key, step, out):
                     out[i, lane + k] = normal
             for lane in range(lanes - lanes % 8, lanes):
                 out[i, lane] = normal
+
+
+@compiled
+def replay(key, first_step, out):
+    """out[t, i] = the normal of neuron i at step first_step + t: what a run with this key has added. out (steps, N)."""
+    column = np.empty((out.shape[1], 1))
+    for t in range(out.shape[0]):
+        fill_normals(key, first_step + t, column)
+        out[t] = column[:, 0]

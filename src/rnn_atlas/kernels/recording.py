@@ -1,6 +1,7 @@
 """What a run leaves behind: sums, snapshots, and spectra that grow with it while only its latest samples are kept.
 
-Every sum runs in an order that the run's own lengths fix, lane by lane.
+All of it is in double precision, eight columns at a time, whatever the states are in. Every sum runs in an order that the
+run's own lengths fix, lane by lane.
 """
 
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from rnn_atlas.kernels.compiled import compiled
 from rnn_atlas.kernels.fourier import Fourier, add_both, add_power, fourier, transform_pair
-from rnn_atlas.kernels.lanes import LANES, aligned, aligned_zeros, everywhere, larger, load, store
+from rnn_atlas.kernels.lanes import LANES, aligned, aligned_zeros, doubles, everywhere, lanes_of, larger, load, store
 
 Floats = NDArray[np.float64]
 KEPT = 512
@@ -75,10 +76,11 @@ def window_depth(n_samples: int, n_lags: int, segment: int) -> int:
 
 
 def recording(
-    Z: Floats, n_samples: int, *, n_recorded: int, n_snapshots: int, n_lags: int, segment: int, shown: int, n_shown: int
-) -> Recording:
-    """Empty storage for `observe` over n_samples samples of columns Z; `segment` <= n_samples."""
-    blocks = Z.shape[0]
+    columns: int, height: int, n_samples: int, *, n_recorded: int, n_snapshots: int, n_lags: int, segment: int, shown: int,
+    n_shown: int,
+) -> Recording:  # fmt: skip
+    """Empty storage for `observe` over n_samples samples of so many columns of padded height; `segment` <= n_samples."""
+    blocks = -(-columns // LANES)
     length = 2 * block_length(n_lags, segment)
     spectra = Spectra(
         fourier(length),
@@ -90,15 +92,15 @@ def recording(
         aligned(4, max(length, segment) + _APART, LANES),
     )
     mean, square, kinetic, overlap, level, peak = (aligned_zeros(blocks, LANES) for _ in range(6))
-    # NOTE: a run with fewer samples than snapshots leaves some of them unset.
-    empty = aligned if n_samples >= n_snapshots else aligned_zeros
+    # NOTE: a run with fewer samples than snapshots leaves some of them unset, and one of low rank all lanes without a point.
+    empty = aligned if n_samples >= n_snapshots and columns % LANES == 0 else aligned_zeros
     return Recording(
         mean, square, kinetic, overlap, level, peak,
-        activity=aligned(blocks, n_samples, LANES),
+        activity=aligned_zeros(blocks, n_samples, LANES),
         speed=aligned(blocks, n_samples, LANES),
         window=aligned(blocks, window_depth(n_samples, n_lags, segment), n_recorded, LANES),
         trajectory=aligned(blocks, shown, n_shown, LANES),
-        snapshots=empty(n_snapshots, *Z.shape),
+        snapshots=empty(n_snapshots, blocks, height, LANES),
         spectra=spectra,
     )  # fmt: skip
 
@@ -109,22 +111,28 @@ def _add(sums, b, value):
 
 
 @compiled
-def _add_state(record, direction, b, sample, N, Z, F, before):
-    """Sums over all neurons, those of even and of odd number each in order; `before` becomes a copy of Z."""
+def _eight(Z, b):
+    """Where columns 8 b to 8 b + 7 of Z (blocks, padded N, lanes) start, and how far their next neuron is."""
+    lanes = lanes_of(Z)
+    shares = lanes // LANES
+    return b // shares * Z.shape[1] * lanes + b % shares * LANES, lanes
+
+
+@compiled
+def _add_state(record, direction, b, sample, N, Z, F):
+    """Sums over all neurons, those of even and of odd number each in order."""
     zero = everywhere(0.0)
     mean, square, activity, projection = zero, zero, zero, zero
     mean_odd, square_odd, activity_odd, projection_odd = zero, zero, zero, zero
-    start = b * Z.shape[1] * LANES
+    start, step = _eight(Z, b)
     for i in range(0, N, 2):
-        at = start + i * LANES
-        x = load(Z, at)
-        store(before, at, x)
-        mean, square, activity = mean + x, square + x * x, activity + load(F, at)
+        at = start + i * step
+        x = doubles(Z, at)
+        mean, square, activity = mean + x, square + x * x, activity + doubles(F, at)
         projection = projection + everywhere(direction[i]) * x
         if i + 1 < N:
-            x = load(Z, at + LANES)
-            store(before, at + LANES, x)
-            mean_odd, square_odd, activity_odd = mean_odd + x, square_odd + x * x, activity_odd + load(F, at + LANES)
+            x = doubles(Z, at + step)
+            mean_odd, square_odd, activity_odd = mean_odd + x, square_odd + x * x, activity_odd + doubles(F, at + step)
             projection_odd = projection_odd + everywhere(direction[i + 1]) * x
     share, projection = everywhere(1.0 / N), projection + projection_odd
     _add(record.mean, b, (mean + mean_odd) * share)
@@ -140,16 +148,16 @@ def _add_recorded(record, b, sample, Z):
     level, speed, peak = zero, zero, load(record.peak, b * LANES)
     level_odd, speed_odd, peak_odd = zero, zero, peak
     depth, neurons = record.window.shape[1], record.window.shape[2]
-    start = b * Z.shape[1] * LANES
+    start, step = _eight(Z, b)
     row = (b * depth + sample % depth) * neurons * LANES
     last = (b * depth + max(sample - 1, 0) % depth) * neurons * LANES
     for i in range(0, neurons, 2):
-        x = load(Z, start + i * LANES)
+        x = doubles(Z, start + i * step)
         store(record.window, row + i * LANES, x)
         d = x - load(record.window, last + i * LANES)
         level, speed, peak = level + x * x, speed + d * d, larger(x, peak)
         if i + 1 < neurons:
-            x = load(Z, start + (i + 1) * LANES)
+            x = doubles(Z, start + (i + 1) * step)
             store(record.window, row + (i + 1) * LANES, x)
             d = x - load(record.window, last + (i + 1) * LANES)
             level_odd, speed_odd, peak_odd = level_odd + x * x, speed_odd + d * d, larger(x, peak_odd)
@@ -163,9 +171,10 @@ def _show(record, b, sample, Z):
     shown, n_shown = record.trajectory.shape[1], record.trajectory.shape[2]
     row = sample - (record.activity.shape[1] - shown)
     if row >= 0:
+        start, step = _eight(Z, b)
         for i in range(n_shown):
             to = ((b * shown + row) * n_shown + i) * LANES
-            store(record.trajectory, to, load(Z, (b * Z.shape[1] + i) * LANES))
+            store(record.trajectory, to, doubles(Z, start + i * step))
 
 
 @compiled
@@ -216,31 +225,52 @@ def _is_full(record, count):
 
 
 @compiled
-def add_sample(record, direction, sample, N, Z, F, before):
-    """Adds sample number `sample`, states Z and activities F, to the recording; `before` becomes a copy of the states."""
-    n_samples = record.activity.shape[1]
-    n_snapshots = record.snapshots.shape[0]
-    for b in range(Z.shape[0]):
-        _add_state(record, direction, b, sample, N, Z, F, before)
+def add_recorded(record, sample, Z):
+    """What is kept of the recorded neurons, the first ones of the states Z."""
+    for b in range(record.window.shape[0]):
         _add_recorded(record, b, sample, Z)
         _show(record, b, sample, Z)
-    if (sample * n_snapshots) // n_samples != ((sample - 1) * n_snapshots) // n_samples:
-        record.snapshots[(sample * n_snapshots) // n_samples] = Z
+    n_samples = record.activity.shape[1]
     if sample + 1 == n_samples or _is_full(record, sample + 1):
         _catch_up(record, sample + 1, sample + 1 == n_samples)
 
 
 @compiled
+def snapshot_of(record, sample):
+    """Number of the snapshot that this sample is taken for; -1 for none."""
+    n_samples, n_snapshots = record.activity.shape[1], record.snapshots.shape[0]
+    number = sample * n_snapshots // n_samples
+    return number if number != (sample - 1) * n_snapshots // n_samples else -1
+
+
+@compiled
+def add_sample(record, direction, sample, N, Z, F, before):
+    """Adds sample number `sample`, states Z and activities F, to the recording; `before` becomes a copy of the states."""
+    for b in range(record.mean.shape[0]):
+        _add_state(record, direction, b, sample, N, Z, F)
+    for i in range(0, Z.size, lanes_of(Z)):
+        store(before, i, load(Z, i))
+    number = snapshot_of(record, sample)
+    if number >= 0:
+        snapshot, height = record.snapshots[number], record.snapshots.shape[2]
+        for b in range(snapshot.shape[0]):
+            start, step = _eight(Z, b)
+            for i in range(height):
+                store(snapshot, (b * height + i) * LANES, doubles(Z, start + i * step))
+    add_recorded(record, sample, Z)
+
+
+@compiled
 def add_motion(kinetic, N, after, before):
     """Adds mean_i (after_i - before_i)^2 of every column, neurons of even and of odd number each in order."""
-    for b in range(after.shape[0]):
+    for b in range(kinetic.shape[0]):
         even, odd = everywhere(0.0), everywhere(0.0)
-        start = b * after.shape[1] * LANES
+        start, step = _eight(after, b)
         for i in range(0, N, 2):
-            at = start + i * LANES
-            d = load(after, at) - load(before, at)
+            at = start + i * step
+            d = doubles(after, at) - doubles(before, at)
             even = even + d * d
             if i + 1 < N:
-                d = load(after, at + LANES) - load(before, at + LANES)
+                d = doubles(after, at + step) - doubles(before, at + step)
                 odd = odd + d * d
         _add(kinetic, b, (even + odd) * everywhere(1.0 / N))

@@ -10,8 +10,7 @@ from rnn_atlas.kernels.step import begin, draw_noise, n_passes, one_pass, take_s
 @compiled
 def advance(method, code, couplings, columns, Z, work, first_step, n_steps):
     """n_steps steps of all columns, nothing recorded."""
-    begin(method, code, columns, Z, work)
-    now = 0
+    now = begin(method, code, columns, Z, work)
     for step in range(first_step, first_step + n_steps):
         now = take_step(method, code, couplings, columns, step, Z, work, now)
 
@@ -24,18 +23,16 @@ def observe(method, code, is_flow, couplings, columns, direction, Z, work, recor
     """
     N = direction.size
     before = np.empty_like(Z)
-    begin(method, code, columns, Z, work)
-    now = 0
+    now = begin(method, code, columns, Z, work)
     for sample in range(record.activity.shape[1]):
         for sub in range(stride):
             if sub == 0:
                 add_sample(record, direction, sample, N, Z, work.F[now], before)
             draw_noise(columns, first_step + sample * stride + sub, work)
-            now = one_pass(method, 0, code, couplings, columns, Z, work, now)
-            if sub == 0 and is_flow:
-                add_motion(record.kinetic, N, work.H, before)
-            for stage in range(1, n_passes(method)):
+            for stage in range(n_passes(method)):
                 now = one_pass(method, stage, code, couplings, columns, Z, work, now)
+                if stage == 0 and sub == 0 and is_flow:
+                    add_motion(record.kinetic, N, work.H, before)
             if sub == 0 and not is_flow:
                 add_motion(record.kinetic, N, Z, before)
 
@@ -45,8 +42,8 @@ def observe_at_rest(method, code, is_flow, couplings, columns, direction, Z, wor
     """`observe` of states that a step leaves as they are, bit for bit: one step tells the velocity, the rest is recording."""
     N = direction.size
     before = np.empty_like(Z)
-    begin(method, code, columns, Z, work)
-    one_pass(method, 0, code, couplings, columns, Z, work, 0)
+    now = begin(method, code, columns, Z, work)
+    one_pass(method, np.int64(0), code, couplings, columns, Z, work, now)
     for sample in range(record.activity.shape[1]):
         add_sample(record, direction, sample, N, Z, work.F[0], before)
         if is_flow:

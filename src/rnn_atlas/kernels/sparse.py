@@ -1,4 +1,4 @@
-"""The recurrent input of many columns at once where J is sparse: its rows, times blocks of eight columns.
+"""The recurrent input of many columns at once where J is sparse: its rows, times blocks of columns.
 
 A column's numbers are the chain of fused multiply-adds of `product.py` without the terms that are zero: the same bits in
 any tile, and for finite columns the same bits as the dense product of the same matrix.
@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from rnn_atlas.kernels.compiled import compiled
-from rnn_atlas.kernels.lanes import I64, LANES, VECTOR, fma, splat, start_of, vector_at
+from rnn_atlas.kernels.lanes import I64, constant, fma, load_vector, splat, start_of, store_vector, vector_of
 
 BLOCKS = 2
 """Column blocks per pass over the rows: chains that do not wait for one another. Changes the speed, not the numbers."""
@@ -25,7 +25,7 @@ class Rows(NamedTuple):
 
     starts: NDArray[np.int64]
     inputs: NDArray[np.int32]
-    weights: NDArray[np.float64]
+    weights: NDArray[np.floating]
 
 
 NO_ROWS = Rows(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0))
@@ -45,19 +45,19 @@ def _row_product(n_blocks: int):
             blocks = [builder.add(block_v, ir.Constant(I64, b)) for b in range(n_blocks)]
             columns = [start_of(context, builder, F_t, F_v, b) for b in blocks]
             results = [start_of(context, builder, H_t, H_v, b, row_v) for b in blocks]
-            zero = ir.Constant(VECTOR, [0.0] * LANES)
-            sums = [cgutils.alloca_once_value(builder, zero) for _ in blocks]
+            vector = vector_of(F_t.dtype)
+            sums = [cgutils.alloca_once(builder, vector) for _ in blocks]
             for slot in sums:
-                builder.store(zero, slot)
+                builder.store(constant(vector, 0.0), slot)
             with cgutils.for_range_slice(builder, first_v, last_v, ir.Constant(I64, 1), intp=I64) as (entry, _):
                 neuron = builder.sext(builder.load(builder.gep(inputs, [entry])), I64)
-                weight = splat(builder, builder.load(builder.gep(weights, [entry])))
-                offset = builder.mul(neuron, ir.Constant(I64, LANES))
+                weight = splat(builder, builder.load(builder.gep(weights, [entry])), vector)
+                offset = builder.mul(neuron, ir.Constant(I64, vector.count))
                 for column, slot in zip(columns, sums, strict=True):
-                    value = builder.load(vector_at(builder, column, offset), align=8)
+                    value = load_vector(builder, vector, column, offset)
                     builder.store(fma(builder, weight, value, builder.load(slot)), slot)
             for result, slot in zip(results, sums, strict=True):
-                builder.store(builder.load(slot), vector_at(builder, result, ir.Constant(I64, 0)), align=8)
+                store_vector(builder, builder.load(slot), result, ir.Constant(I64, 0))
             return context.get_dummy_value()
 
         return signature, codegen
@@ -71,7 +71,7 @@ _many_blocks = _row_product(BLOCKS)
 
 @compiled
 def multiply_rows(rows, F, H):
-    """H[b] = J @ F[b] for every column block b. F, H (blocks, padded N, LANES); rows of H beyond N are not written."""
+    """H[b] = J @ F[b] for every column block b. F, H (blocks, padded N, lanes); rows of H beyond N are not written."""
     n_blocks = F.shape[0]
     block = 0
     while block + BLOCKS <= n_blocks:

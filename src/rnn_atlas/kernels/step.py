@@ -16,10 +16,10 @@ Since the product of the others still needs the present F, the next one is writt
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from rnn_atlas.kernels.compiled import compiled, inlined, uncounted
-from rnn_atlas.kernels.lanes import LANES, aligned_zeros, everywhere, load, number, store, without_dust
+from rnn_atlas.kernels.lanes import aligned_zeros, everywhere, lanes_in, lanes_of, load, number, store, without_dust
 from rnn_atlas.kernels.product import BLOCKS, PANELS, ROWS, Floats, multiply_panels, padded, panel_product
 from rnn_atlas.kernels.random import fill_normals
 from rnn_atlas.kernels.sparse import Rows, multiply_rows
@@ -49,9 +49,9 @@ class Couplings(NamedTuple):
 class Columns(NamedTuple):
     """What each column is run with.
 
-    Of a column (blocks, LANES): `gain_in` and `noise` of the states (noise without blocks: none), `gain_out`, `leak`,
-    `weight` of all. `drive` (state blocks, padded N, LANES). `owner_block`, `owner_lane` (tangent blocks,): whose state the
-    tangents of a block belong to. `scheme` (4 x 4, LANES): of RK4, see `rk4_scheme`. `key` (2,) of the noise, common to all.
+    Of a column (blocks, lanes): `gain_in` and `noise` of the states (noise without blocks: none), `gain_out`, `leak`,
+    `weight` of all. `drive` (state blocks, padded N, lanes). `owner_block`, `owner_lane` (tangent blocks,): whose state the
+    tangents of a block belong to. `scheme` (4 x 4, lanes): of RK4, see `rk4_scheme`. `key` (2,) of the noise, common to all.
     """
 
     gain_in: Floats
@@ -70,8 +70,8 @@ class Work(NamedTuple):
     """Buffers. F (2, *Z.shape): what is emitted now and what next, in turns. Of the size of Z: currents (H), and for RK4 a
     stage's state (Y) and the sum of slopes (K).
 
-    S: slopes of the states, if there are tangents. xi (1, padded N, LANES): noise of a step. overlap (blocks, padded rank,
-    LANES) of a structure. The last two are F (2, all) and S flat.
+    S: slopes of the states, if there are tangents. xi (1, padded N, lanes): noise of a step. overlap (blocks, padded rank,
+    lanes) of a structure. The last two are F (2, all) and S flat.
     """
 
     F: Floats
@@ -86,30 +86,29 @@ class Work(NamedTuple):
 
 
 def workspace(Z: Floats, couplings: Couplings, n_state_blocks: int, method: int) -> Work:
-    """Buffers for columns Z (blocks, padded N, LANES)."""
-    blocks, height, _ = Z.shape
-    of_stage = Z.shape if method == RK4 else (0, 0, LANES)
-    slopes = (n_state_blocks if blocks > n_state_blocks else 0, height, LANES)
-    F, H, Y, K, S, xi = (
-        aligned_zeros(*shape) for shape in ((2, *Z.shape), Z.shape, of_stage, of_stage, slopes, (1, height, LANES))
-    )
-    overlap = np.zeros((blocks, TOGETHER * couplings.right.shape[1], LANES))
+    """Buffers for columns Z (blocks, padded N, lanes)."""
+    blocks, height, width = Z.shape
+    of_stage = Z.shape if method == RK4 else (0, 0, width)
+    slopes = (n_state_blocks if blocks > n_state_blocks else 0, height, width)
+    shapes = ((2, *Z.shape), Z.shape, of_stage, of_stage, slopes, (1, height, width))
+    F, H, Y, K, S, xi = (aligned_zeros(*shape, dtype=Z.dtype) for shape in shapes)
+    overlap = aligned_zeros(blocks, TOGETHER * couplings.right.shape[1], width, dtype=Z.dtype)
     return Work(F, H, Y, K, S, xi, overlap, F.reshape(2, -1), S.reshape(-1))
 
 
-def rk4_scheme(dt: float) -> Floats:
+def rk4_scheme(dt: float, dtype: DTypeLike = np.float64) -> Floats:
     """Per stage of the classical method: the sum of slopes kept, the slope's share in it, how far the stage's slope leads
-    to the next stage, and how far the sum leads at the end. (4 x 4, LANES).
+    to the next stage, and how far the sum leads at the end. (4 x 4, lanes).
     """
     table = [[0.0, 1.0, 1.0, 1.0], [1.0, 2.0, 2.0, 1.0], [dt / 2, dt / 2, dt, 0.0], [0.0, 0.0, 0.0, dt / 6]]
-    return np.repeat(np.array(table).reshape(-1, 1), LANES, axis=1)
+    return np.repeat(np.array(table, dtype).reshape(-1, 1), lanes_in(dtype), axis=1)
 
 
-def pack_structure(left: Floats, right: Floats) -> tuple[Floats, Floats]:
+def pack_structure(left: Floats, right: Floats, dtype: DTypeLike = np.float64) -> tuple[Floats, Floats]:
     """Left (N, rank) and right (rank, N) vectors of a structure as `Couplings` has them."""
     N, rank = left.shape
-    panels = aligned_zeros(1, padded(N, ROWS) // ROWS, rank, ROWS)
-    pairs = aligned_zeros(1, padded(rank, TOGETHER) // TOGETHER, N, TOGETHER)
+    panels = aligned_zeros(1, padded(N, ROWS) // ROWS, rank, ROWS, dtype=dtype)
+    pairs = aligned_zeros(1, padded(rank, TOGETHER) // TOGETHER, N, TOGETHER, dtype=dtype)
     for i in range(N):
         panels[0, i // ROWS, :, i % ROWS] = left[i]
     for r in range(rank):
@@ -117,31 +116,32 @@ def pack_structure(left: Floats, right: Floats) -> tuple[Floats, Floats]:
     return panels, pairs
 
 
-def to_blocks(values: Floats, height: int) -> Floats:
-    """(N, columns) -> (blocks, height, LANES), filled up with zeros."""
-    N, count = values.shape
-    blocks = aligned_zeros(padded(count, LANES) // LANES, height, LANES)
+def to_blocks(values: Floats, height: int, dtype: DTypeLike = np.float64) -> Floats:
+    """(N, columns) -> (blocks, height, lanes) of this dtype, filled up with zeros."""
+    (N, count), width = values.shape, lanes_in(dtype)
+    blocks = aligned_zeros(padded(count, width) // width, height, width, dtype=dtype)
     for c in range(count):
-        blocks[c // LANES, :N, c % LANES] = values[:, c]
+        blocks[c // width, :N, c % width] = values[:, c]
     return blocks
 
 
-def from_blocks(blocks: Floats, N: int, count: int) -> Floats:
-    """(blocks, height, LANES) -> (N, columns): the inverse of `to_blocks`, always a copy."""
+def from_blocks(blocks: Floats, N: int, count: int) -> NDArray[np.float64]:
+    """(blocks, height, lanes) -> (N, columns) in double precision: the inverse of `to_blocks`, always a copy."""
     height = blocks.shape[1]
-    return np.array(blocks.transpose(1, 0, 2).reshape(height, -1)[:N, :count], order="C")
+    return np.array(blocks.transpose(1, 0, 2).reshape(height, -1)[:N, :count], np.float64, order="C")
 
 
 def joined(first: Floats, second: Floats) -> Floats:
     """Column blocks behind one another."""
-    blocks = aligned_zeros(first.shape[0] + second.shape[0], *first.shape[1:])
+    blocks = aligned_zeros(first.shape[0] + second.shape[0], *first.shape[1:], dtype=first.dtype)
     blocks[: first.shape[0]], blocks[first.shape[0] :] = first, second
     return blocks
 
 
-def lanes(values: Floats) -> Floats:
-    """One number per column, (columns,), as (blocks, LANES), filled up with zeros."""
-    blocks = np.zeros((padded(values.size, LANES) // LANES, LANES))
+def lanes(values: Floats, dtype: DTypeLike = np.float64) -> Floats:
+    """One number per column, (columns,), as (blocks, lanes) of this dtype, filled up with zeros."""
+    width = lanes_in(dtype)
+    blocks = np.zeros((padded(values.size, width) // width, width), dtype)
     blocks.reshape(-1)[: values.size] = values
     return blocks
 
@@ -151,58 +151,61 @@ _structure = panel_product(ROWS, 1)
 
 
 # ---- update and emission of some rows of one block -------------------------------------------------------------------
-# NOTE: offsets count numbers from the start of an array (blocks, padded N, LANES); `start` is that of the first row.
+# NOTE: offsets count numbers from the start of an array (blocks, padded N, lanes); `start` is that of the first row.
 
 
 @inlined
 def _of_block(values, b):
-    return load(values, b * LANES)
+    return load(values, b * lanes_of(values))
 
 
 @inlined
-def _move_states(method, stage, columns, gain, Z, work, G, b, start, count):
-    """States of block b by the product in work.H, to which gain and drive come; G = what f is to be taken of."""
-    H, drive, gain_in = work.H, columns.drive, _of_block(columns.gain_in, b)
+def move_states(method, stage, columns, gain, Z, work, G, b, start, count, back, above):
+    """States of block b by the product in work.H, to which gain and drive come; G = what f is to be taken of.
+
+    H and G start `back` numbers later in Z, the noise `above`.
+    """
+    H, drive, gain_in, step = work.H, columns.drive, _of_block(columns.gain_in, b), lanes_of(Z)
     if method == RK4:
         kept, share = _of_block(columns.scheme, stage), _of_block(columns.scheme, 4 + stage)
         ahead, final = _of_block(columns.scheme, 8 + stage), _of_block(columns.scheme, 12 + stage)
-        for i in range(start, start + count, LANES):
-            h = load(H, i) * gain + load(drive, i)
+        for i in range(start, start + count, step):
+            h = load(H, i - back) * gain + load(drive, i)
             slope = h - load(work.Y, i)
             k = slope * share + load(work.K, i) * kept
             z = without_dust(k * final + load(Z, i))
             y = without_dust(slope * ahead + z)
-            store(H, i, h)
+            store(H, i - back, h)
             store(work.K, i, k)
             store(Z, i, z)
             store(work.Y, i, y)
-            store(G, i, y * gain_in)
+            store(G, i - back, y * gain_in)
         return
     leak, weight = _of_block(columns.leak, b), _of_block(columns.weight, b)
     if columns.noise.shape[0] > 0:
-        noise, above = _of_block(columns.noise, b), b * Z.shape[1] * LANES
-        for i in range(start, start + count, LANES):
-            h = load(H, i) * gain + load(drive, i)
+        noise = _of_block(columns.noise, b)
+        for i in range(start, start + count, step):
+            h = load(H, i - back) * gain + load(drive, i)
             z = without_dust(load(work.xi, i - above) * noise + (h * weight + load(Z, i) * leak))
-            store(H, i, h)
+            store(H, i - back, h)
             store(Z, i, z)
-            store(G, i, z * gain_in)
+            store(G, i - back, z * gain_in)
     else:
-        for i in range(start, start + count, LANES):
-            h = load(H, i) * gain + load(drive, i)
+        for i in range(start, start + count, step):
+            h = load(H, i - back) * gain + load(drive, i)
             z = without_dust(h * weight + load(Z, i) * leak)
-            store(H, i, h)
+            store(H, i - back, h)
             store(Z, i, z)
-            store(G, i, z * gain_in)
+            store(G, i - back, z * gain_in)
 
 
 @inlined
 def _move_tangents(method, stage, columns, gain, Z, work, b, start, count):
-    H = work.H
+    H, step = work.H, lanes_of(Z)
     if method == RK4:
         kept, share = _of_block(columns.scheme, stage), _of_block(columns.scheme, 4 + stage)
         ahead, final = _of_block(columns.scheme, 8 + stage), _of_block(columns.scheme, 12 + stage)
-        for i in range(start, start + count, LANES):
+        for i in range(start, start + count, step):
             slope = load(H, i) * gain - load(work.Y, i)
             k = slope * share + load(work.K, i) * kept
             z = k * final + load(Z, i)
@@ -211,7 +214,7 @@ def _move_tangents(method, stage, columns, gain, Z, work, b, start, count):
             store(work.Y, i, slope * ahead + z)
     else:
         leak, weight = _of_block(columns.leak, b), _of_block(columns.weight, b)
-        for i in range(start, start + count, LANES):
+        for i in range(start, start + count, step):
             store(Z, i, load(H, i) * gain * weight + load(Z, i) * leak)
 
 
@@ -222,38 +225,39 @@ def _emit_states(code, columns, work, flat_G, b, start, count):
         transfer(code, flat_G, start, count)
     else:
         transfer_and_slope(code, flat_G, work.flat_S, start, count)
-        gain = _of_block(columns.gain_in, b)
-        for i in range(start, start + count, LANES):
+        gain, step = _of_block(columns.gain_in, b), lanes_of(flat_G)
+        for i in range(start, start + count, step):
             store(work.S, i, load(work.S, i) * gain)
 
 
 @inlined
 def emit_tangents(columns, X, S, F, b, start, count):
     """F = slopes times X of tangent block b, whose states' slopes S of these rows are there: states come first."""
-    n = columns.drive.shape[0]
+    n, step = columns.drive.shape[0], lanes_of(X)
     owner, lane = columns.owner_block[b - n], columns.owner_lane[b - n]
-    above = (b - owner) * X.shape[1] * LANES
+    above = (b - owner) * X.shape[1] * step
     if lane == ALIGNED:
-        for i in range(start, start + count, LANES):
+        for i in range(start, start + count, step):
             store(F, i, load(S, i - above) * load(X, i))
     else:
-        for i in range(start, start + count, LANES):
+        for i in range(start, start + count, step):
             store(F, i, everywhere(number(S, i - above + lane)) * load(X, i))
 
 
 @inlined
 def _finish(method, stage, code, couplings, columns, Z, work, G, flat_G, b, first, last):
     """What follows the product of block b, panels first to last."""
-    start, count = (b * Z.shape[1] + first * ROWS) * LANES, (last - first) * ROWS * LANES
+    step = lanes_of(Z)
+    start, count = (b * Z.shape[1] + first * ROWS) * step, (last - first) * ROWS * step
     gain = _of_block(columns.gain_out, b)
     if couplings.left.shape[2] > 0:  # the gain multiplies the random part alone
-        for i in range(start, start + count, LANES):
+        for i in range(start, start + count, step):
             store(work.H, i, load(work.H, i) * gain)
         for p in range(first, last):
             _structure(couplings.left, 0, p, work.overlap, work.H, b, p * ROWS, 0, couplings.left.shape[2], 1)
-        gain = everywhere(1.0)
+        gain = everywhere(Z.dtype.type(1.0))
     if b < columns.drive.shape[0]:
-        _move_states(method, stage, columns, gain, Z, work, G, b, start, count)
+        move_states(method, stage, columns, gain, Z, work, G, b, start, count, 0, b * Z.shape[1] * step)
         _emit_states(code, columns, work, flat_G, b, start, count)
     else:
         _move_tangents(method, stage, columns, gain, Z, work, b, start, count)
@@ -290,20 +294,22 @@ def one_pass(method, stage, code, couplings, columns, Z, work, now):
 
 @uncounted
 def begin(method, code, columns, Z, work):
-    """What the present Z emits, work.F[0], from which the first pass starts."""
+    """What the present Z emits, from which the first pass starts. Returns where, the first of work.F."""
     F, flat_F = work.F[0], work.flat_F[0]
-    n, size = columns.drive.shape[0], Z.shape[1] * LANES
+    n, step = columns.drive.shape[0], lanes_of(Z)
+    size = Z.shape[1] * step
     for b in range(Z.shape[0]):
         if b < n:
             gain = _of_block(columns.gain_in, b)
-            for i in range(b * size, (b + 1) * size, LANES):
+            for i in range(b * size, (b + 1) * size, step):
                 store(F, i, load(Z, i) * gain)
             _emit_states(code, columns, work, flat_F, b, b * size, size)
         else:
             emit_tangents(columns, Z, work.S, F, b, b * size, size)
     if method == RK4:
-        for i in range(0, Z.size, LANES):
+        for i in range(0, Z.size, step):
             store(work.Y, i, load(Z, i))
+    return np.int64(0)  # NOTE: for a plain 0 numba compiles all that takes it once more
 
 
 @compiled

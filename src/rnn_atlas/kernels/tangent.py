@@ -54,14 +54,14 @@ def place_tangents(frames: Floats, height: int) -> Floats:
     return blocks
 
 
-def tangents_of(blocks: Floats, N: int, points: int, k: int) -> Floats:
+def tangents_of(blocks: Floats, N: int, points: int, k: int) -> NDArray[np.float64]:
     """The inverse of `place_tangents`: frames (points, N, k)."""
-    frames = np.empty((points, N, k))
-    for p in range(points):
-        for j in range(k):
-            b, lane = place(p, j, points, k)
-            frames[p, :, j] = blocks[b, :N, lane]
-    return frames
+    height = blocks.shape[1]
+    if side_by_side(points, k):
+        rows = blocks.reshape(points, _blocks(k), height, LANES).transpose(0, 2, 1, 3).reshape(points, height, -1)
+    else:
+        rows = blocks.reshape(k, _blocks(points), height, LANES).transpose(1, 3, 2, 0).reshape(-1, height, k)
+    return np.ascontiguousarray(rows[:points, :N, :k])
 
 
 def place(p: int, j: int, points: int, k: int) -> tuple[int, int]:
@@ -162,8 +162,7 @@ def evolve(method, code, couplings, columns, k, Z, work, interval, stretch, firs
     panels = np.empty((1, height // ROWS, LANES, ROWS))
     inner = np.empty((max(Z.shape[0], own), LANES, LANES))
     since = np.zeros(interval.size, np.int64)
-    begin(method, code, columns, Z, work)
-    now = 0
+    now = begin(method, code, columns, Z, work)
     for t in range(n_steps):
         now = take_step(method, code, couplings, columns, first_step + t, Z, work, now)
         for p in range(interval.size):

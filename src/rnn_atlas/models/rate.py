@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from rnn_atlas.contracts import Coefficients, Floats, Law, Number, Parameter, PopulationLaw, Section, Tile
+from rnn_atlas.contracts import Coefficients, Complex, Floats, Law, Number, Parameter, PopulationLaw, Section, Tile
 from rnn_atlas.kernels.step import AFFINE
 from rnn_atlas.kernels.step import RK4 as RK4_METHOD
 from rnn_atlas.models.snt import GAIN, INITIAL, TRANSFER, Transfer
 from rnn_atlas.models.transfer import slope, value
+from rnn_atlas.theory.response import flow_resolvent, resolvent
 
 if TYPE_CHECKING:
     from rnn_atlas.theory.population_equation import PopulationEquation
@@ -96,6 +97,20 @@ class Rate:
             step = coefficients.leak[column] * unit + coefficients.weight[column] * (J * slope(options.transfer, x))
             return np.asarray(step)
         return _rk4_jacobian(J, x, drive, dt, options.transfer)
+
+    @staticmethod
+    def susceptibility(
+        J: Floats, x: Floats, coefficients: Coefficients, column: int, frequency: Floats, options: Options
+    ) -> Complex:
+        """Of a stable fixed point x (N,), at frequencies (F,) in cycles per tau: (F, N, N). The signal adds to x'.
+
+        By RK4 that of the flow; an Euler scheme's is that of its own map, whose signal is constant during a step.
+        """
+        omega = 2.0 * np.pi * frequency
+        if options.integrator == "rk4":
+            return flow_resolvent(J * slope(options.transfer, x) - np.eye(x.size), omega)
+        step = Rate.jacobian(J, x, np.zeros(x.size), coefficients, column, options)
+        return np.asarray(coefficients.weight[column] * resolvent(step, omega * options.dt))
 
 
 def _as_map(options: Rate.Options) -> dict[str, float]:

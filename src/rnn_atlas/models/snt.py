@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from rnn_atlas.contracts import Coefficients, Floats, Law, Number, Parameter, PopulationLaw, Section, Tile
+from rnn_atlas.contracts import Coefficients, Complex, Floats, Law, Number, Parameter, PopulationLaw, Section, Tile
 from rnn_atlas.kernels.step import AFFINE
 from rnn_atlas.models.transfer import slope
+from rnn_atlas.theory.response import resolvent
 
 if TYPE_CHECKING:
     from rnn_atlas.theory.population_equation import PopulationEquation
@@ -89,3 +90,10 @@ class SNT:
         """DF = gamma I + J diag(g f'(g u)), (N, N), at state x (N,) of one point."""
         g = coefficients.gain_in[column]
         return np.asarray(coefficients.leak[column] * np.eye(x.size) + J * (g * slope(options.transfer, g * x)))
+
+    @staticmethod
+    def susceptibility(
+        J: Floats, x: Floats, coefficients: Coefficients, column: int, frequency: Floats, options: Options
+    ) -> Complex:
+        """Of a stable fixed point x (N,), at frequencies (F,) in cycles per step: (F, N, N). The signal adds to -theta."""
+        return resolvent(SNT.jacobian(J, x, np.zeros(x.size), coefficients, column, options), 2.0 * np.pi * frequency)

@@ -1,14 +1,17 @@
 """From a tile to what the kernels advance: couplings packed, parameters spread over columns, initial states drawn."""
 
 from dataclasses import dataclass, fields
+from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from rnn_atlas.contracts import Coefficients, Context, Floats, Network, NetworkIdentity, Tile
 from rnn_atlas.identity import stream, stream_key
-from rnn_atlas.kernels.lanes import LANES
+from rnn_atlas.kernels import low_rank, simulate
+from rnn_atlas.kernels.lanes import LANES, lanes_in
+from rnn_atlas.kernels.low_rank import LowRank, Room, alike, from_rows, to_rows
 from rnn_atlas.kernels.product import ROWS, pack, padded
 from rnn_atlas.kernels.sparse import NO_ROWS, Rows
 from rnn_atlas.kernels.step import (
@@ -34,32 +37,61 @@ NEVER_RECORDED = 1e12
 class Problem:
     """A tile made ready: states Z[:state blocks], k tangents per point behind them, and all the kernels ask for.
 
-    What its points are run with stands here twice: `coefficients` and `drive` (N, B) per point, `columns` per column.
+    What its points are run with stands here twice: `coefficients` and `drive` (N, B) per point, `columns` per column. In a
+    simulation of a purely low-rank network points do not stand side by side but one after the other, see `low_rank.py`.
     """
 
     N: int
     count: int
     method: int
     code: int
-    couplings: Couplings
+    couplings: Couplings | LowRank
     columns: Columns
     coefficients: Coefficients
     drive: Floats
-    Z: Floats
-    work: Work
+    Z: NDArray[Any]
+    work: Work | Room
 
     @property
     def state_blocks(self) -> int:
         """Number of column blocks that hold states."""
         return int(self.columns.drive.shape[0])
 
+    @property
+    def states(self) -> Floats:
+        """The states as they stand, (N, B), in double precision; a copy."""
+        if isinstance(self.couplings, LowRank):
+            return from_rows(self.Z, self.N)
+        return from_blocks(self.Z[: self.state_blocks], self.N, self.count)
 
-def couplings_of(network: Network) -> Couplings:
+    def place(self, states: Floats) -> None:
+        """Puts states (N, B) in the place of those that are there; a problem without tangents."""
+        is_low_rank = isinstance(self.couplings, LowRank)
+        self.Z[:] = to_rows(states, self.Z.dtype) if is_low_rank else to_blocks(states, self.Z.shape[1], self.Z.dtype)
+
+    @property
+    def abreast(self) -> int:
+        """How many points take one block of columns together."""
+        return 1 if isinstance(self.couplings, LowRank) else lanes_in(self.Z.dtype)
+
+    @property
+    def kernel(self) -> ModuleType:
+        """What advances and observes it."""
+        return low_rank if isinstance(self.couplings, LowRank) else simulate
+
+    def advance(self, first_step: int, n_steps: int) -> None:
+        """Takes the states n_steps ahead; a problem without tangents."""
+        how = (self.method, self.code, self.couplings, self.columns)
+        self.kernel.advance(*how, self.Z, self.work, first_step, n_steps)
+
+
+def couplings_of(network: Network, dtype: DTypeLike = np.float64) -> Couplings:
     """The network in the kernels' form."""
-    panels = np.zeros((0, 0, 0, ROWS)) if network.random is None else pack(network.random)
+    panels = np.zeros((0, 0, 0, ROWS), dtype) if network.random is None else pack(network.random, dtype)
     sparse = network.sparse
     rows = NO_ROWS if sparse is None else Rows(sparse.starts, sparse.inputs, sparse.weights)
-    return Couplings(network.N, panels, rows, *pack_structure(network.left, network.right))
+    rows = rows._replace(weights=rows.weights.astype(dtype))
+    return Couplings(network.N, panels, rows, *pack_structure(network.left, network.right, dtype))
 
 
 def initial_state(tile: Tile, context: Context) -> Floats:
@@ -85,12 +117,27 @@ def quenched_drive(tile: Tile, context: Context) -> Floats:
 
 def prepare_problem(network: Network, tile: Tile, context: Context, states: Floats, tangents: Floats | None) -> Problem:
     """Everything the kernels need to advance states (N, B), and tangents (B, N, k) if there are any."""
+    return _prepared(couplings_of(network), tile, context, states, tangents, np.float64)
+
+
+def prepare_simulation(
+    network: Network, tile: Tile, context: Context, states: Floats, dtype: DTypeLike = np.float64
+) -> Problem:
+    """The same for states alone, computed in this dtype, float64 or float32, and in one pass if the network is low-rank."""
+    is_low_rank = not network.has_random
+    couplings = low_rank.low_rank(network.left, network.right, dtype) if is_low_rank else couplings_of(network, dtype)
+    return _prepared(couplings, tile, context, states, None, dtype)
+
+
+def _prepared(
+    couplings: Couplings | LowRank, tile: Tile, context: Context, states: Floats, tangents: Floats | None, dtype: DTypeLike
+) -> Problem:
     model, options = context.model, context.model_options
     c, drive = model.coefficients(tile, options), quenched_drive(tile, context)
-    scheme, key = rk4_scheme(model.step_length(options)), stream_key(context.seed, "noise", tile.network)
-    columns = _columns(c, drive, scheme, key, 0 if tangents is None else tangents.shape[2])
-    method, code = model.method(options), CODES[options.transfer]
-    return _assembled(method, code, couplings_of(network), columns, c, drive, states, tangents)
+    scheme, key = rk4_scheme(model.step_length(options), dtype), stream_key(context.seed, "noise", tile.network)
+    k, is_low_rank = 0 if tangents is None else tangents.shape[2], isinstance(couplings, LowRank)
+    columns = _columns(c, drive, scheme, key, k, is_low_rank=is_low_rank)
+    return _assembled(model.method(options), CODES[options.transfer], couplings, columns, c, drive, states, tangents)
 
 
 def remaining(problem: Problem, stay: NDArray[np.int64], k: int) -> Problem:
@@ -100,10 +147,9 @@ def remaining(problem: Problem, stay: NDArray[np.int64], k: int) -> Problem:
     """
     p = problem
     c = Coefficients(*(getattr(p.coefficients, field.name)[stay] for field in fields(Coefficients)))
-    drive = np.ascontiguousarray(p.drive[:, stay])
-    states = from_blocks(p.Z[: p.state_blocks], p.N, p.count)[:, stay]
+    drive, states = np.ascontiguousarray(p.drive[:, stay]), p.states[:, stay]
     tangents = tangents_of(p.Z[p.state_blocks :], p.N, p.count, k)[stay] if k else None
-    columns = _columns(c, drive, p.columns.scheme, p.columns.key, k)
+    columns = _columns(c, drive, p.columns.scheme, p.columns.key, k, is_low_rank=isinstance(p.couplings, LowRank))
     return _assembled(p.method, p.code, p.couplings, columns, c, drive, states, tangents)
 
 
@@ -112,26 +158,29 @@ def column_blocks(points: int, k: int) -> int:
     return padded(points, LANES) // LANES + (tangent_blocks(points, k) if k else 0)
 
 
-def _columns(c: Coefficients, drive: Floats, scheme: Floats, key: NDArray[np.uint64], k: int) -> Columns:
-    """What each column is run with: states, and k tangents of each."""
-    N, count = drive.shape
+def _columns(
+    c: Coefficients, drive: Floats, scheme: NDArray[Any], key: NDArray[np.uint64], k: int, *, is_low_rank: bool
+) -> Columns:
+    """What each column is run with, states and k tangents of each, in the precision of the scheme."""
+    (N, count), dtype = drive.shape, scheme.dtype
+    spread = alike if is_low_rank else lanes
     owner_block = owner_lane = np.zeros(0, np.int64)
     if k:
         owner_block, owner_lane = owners(count, k)
 
     def of_all(values: Floats) -> Floats:
-        own = lanes(values)
+        own = spread(values, dtype)
         below = own[owner_block]
         below[owner_lane >= 0] = own[owner_block, owner_lane][owner_lane >= 0, None]
         return np.concatenate([own, below])
 
     return Columns(
-        gain_in=lanes(c.gain_in),
+        gain_in=spread(c.gain_in, dtype),
         gain_out=of_all(c.gain_out),
         leak=of_all(c.leak),
         weight=of_all(c.weight),
-        noise=lanes(c.noise) if np.any(c.noise > 0) else np.zeros((0, LANES)),
-        drive=to_blocks(drive, padded(N, ROWS)),
+        noise=spread(c.noise, dtype) if np.any(c.noise > 0) else np.zeros((0, lanes_in(dtype)), dtype),
+        drive=to_rows(drive, dtype) if is_low_rank else to_blocks(drive, padded(N, ROWS), dtype),
         owner_block=owner_block,
         owner_lane=owner_lane,
         scheme=scheme,
@@ -140,12 +189,15 @@ def _columns(c: Coefficients, drive: Floats, scheme: Floats, key: NDArray[np.uin
 
 
 def _assembled(
-    method: int, code: int, couplings: Couplings, columns: Columns, c: Coefficients, drive: Floats, states: Floats,
-    tangents: Floats | None,
+    method: int, code: int, couplings: Couplings | LowRank, columns: Columns, c: Coefficients, drive: Floats,
+    states: Floats, tangents: Floats | None,
 ) -> Problem:  # fmt: skip
     """States and tangents in their columns, with buffers of their size."""
-    N, count = states.shape
-    Z = to_blocks(states, padded(N, ROWS))
+    (N, count), dtype = states.shape, columns.drive.dtype
+    if isinstance(couplings, LowRank):
+        Z = to_rows(states, dtype)
+        return Problem(N, count, method, code, couplings, columns, c, drive, Z, low_rank.room(Z, couplings, method))
+    Z = to_blocks(states, padded(N, ROWS), dtype)
     n_state_blocks = Z.shape[0]
     if tangents is not None:
         Z = joined(Z, place_tangents(tangents, padded(N, ROWS)))

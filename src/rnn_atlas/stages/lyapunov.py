@@ -26,8 +26,7 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.kernels.lanes import LANES
-from rnn_atlas.kernels.simulate import advance
-from rnn_atlas.kernels.step import RK4, from_blocks
+from rnn_atlas.kernels.step import RK4
 from rnn_atlas.kernels.tangent import evolve
 from rnn_atlas.stages.columns import Problem, column_blocks, diverged, masked, prepare_problem, remaining, tangent_frame
 from rnn_atlas.stages.simulation import network_bytes, product_flops
@@ -91,7 +90,7 @@ class Lyapunov(Stage):
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
         """2 flops per coupling, column and product, 1 + k columns a point; 4 N k^2 flops per orthonormalization; all blocks."""
-        N, k, steps = tile.network.N, n_exponents(tile.network, context), sum(_lengths(context))
+        N, k, steps = tile.network.N, n_exponents(tile.network, context), sum(lengths(context))
         columns = LANES * column_blocks(len(tile), k)
         products = steps * (4 if context.model.method(context.model_options) == RK4 else 1)
         per_qr = 2 if context.options.exponents == "all" else 10
@@ -115,23 +114,28 @@ class Lyapunov(Stage):
         """Frame transient, as many blocks as each point needs, and for a full spectrum the sum rule on sampled steps."""
         assert upstream is not None
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        k = n_exponents(tile.network, context)
-        run = _Run(network, tile, context, upstream, k)
-        warm, steps = _lengths(context)
-        run.align(warm)
-        rates = run.average(steps // BLOCKS)
-        bad = run.lost | (upstream.status == Status.DIVERGED)
-        values = _statistics(rates, tile.network.N)
-        values["averaging_time"] = np.array([len(r) for r in rates]) * (steps // BLOCKS * run.dt)
-        values["orthonormalization_interval"] = run.interval * run.dt
-        if context.options.exponents == "all":
-            values["sum_rule_residual"] = run.residual()
-        status = np.where([_unsettled(r) for r in rates], Status.NOT_CONVERGED, Status.OK)
-        if context.options.exponents == "all":
-            status = np.where(values["sum_rule_residual"] > SUM_RULE_TOLERANCE, Status.UNRESOLVED, status)
-        status = np.where(bad, Status.DIVERGED, status).astype(np.int8)
-        axes = {"block": np.arange(BLOCKS), "exponent": np.arange(k)}
-        return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, axes)
+        return measured(network, tile, context, upstream)
+
+
+def measured(network: Network, tile: Tile, context: Context, upstream: Upstream) -> TileResult:
+    """The exponents of the tile's points, from these states on."""
+    k = n_exponents(tile.network, context)
+    run = _Run(network, tile, context, upstream, k)
+    warm, steps = lengths(context)
+    run.align(warm)
+    rates = run.average(steps // BLOCKS)
+    bad = run.lost | (upstream.status == Status.DIVERGED)
+    values = _statistics(rates, tile.network.N)
+    values["averaging_time"] = np.array([len(r) for r in rates]) * (steps // BLOCKS * run.dt)
+    values["orthonormalization_interval"] = run.interval * run.dt
+    if context.options.exponents == "all":
+        values["sum_rule_residual"] = run.residual()
+    status = np.where([_unsettled(r) for r in rates], Status.NOT_CONVERGED, Status.OK)
+    if context.options.exponents == "all":
+        status = np.where(values["sum_rule_residual"] > SUM_RULE_TOLERANCE, Status.UNRESOLVED, status)
+    status = np.where(bad, Status.DIVERGED, status).astype(np.int8)
+    axes = {"block": np.arange(BLOCKS), "exponent": np.arange(k)}
+    return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, axes)
 
 
 def n_exponents(network: NetworkIdentity, context: Context) -> int:
@@ -140,7 +144,7 @@ def n_exponents(network: NetworkIdentity, context: Context) -> int:
     return network.N if wanted == "all" else min(int(wanted), network.N)
 
 
-def _lengths(context: Context) -> tuple[int, int]:
+def lengths(context: Context) -> tuple[int, int]:
     """Steps of the frame's transient and of the average, the latter a multiple of the number of blocks."""
     dt = context.model.step_length(context.model_options)
     steps = max(1, round(context.options.duration / dt / BLOCKS)) * BLOCKS
@@ -216,8 +220,7 @@ class _Run:
             self.here = active
 
     def _diverged(self) -> NDArray[np.bool_]:
-        p = self.problem
-        return diverged(from_blocks(p.Z[: p.state_blocks], p.N, p.count))
+        return diverged(self.problem.states)
 
     def _block(self, n_steps: int, active: NDArray[np.int64], *, checked: bool) -> Floats:
         """One block of the average; a checked one starts with steps whose determinants are computed on the side."""
@@ -235,8 +238,8 @@ class _Run:
         """(count,) sum over its next steps of log |det| of the step's own tangent, formed densely without the kernel."""
         states = []
         for i in range(n_steps):
-            states.append(from_blocks(p.Z, p.N, p.count))
-            advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, self.step + i, 1)
+            states.append(p.states)
+            p.advance(self.step + i, 1)
         model, options = self.context.model, self.context.model_options
         total = np.zeros(p.count)
         for c in range(p.count):

@@ -8,7 +8,8 @@ from rnn_atlas.kernels.recording import Recording
 from rnn_atlas.kernels.reduce import covariances, displacement, displacements, lagged_products, returns, series_power
 from rnn_atlas.status import Regime
 
-FIXED_POINT_TOLERANCE = 1e-10
+FIXED_POINT_TOLERANCE, SINGLE_TOLERANCE = 1e-10, 3e-6
+"""Steps relative to the size of the states; in single precision rounding alone keeps them moving by some 1e-7."""
 PERIODIC_TOLERANCE = 1e-9
 """Of the mean squared displacement relative to twice the variance."""
 FLOW_TOLERANCE = 1e-5
@@ -70,18 +71,20 @@ def snapshot_moments(record: Recording, N: int, count: int) -> tuple[Floats, Flo
     return product - first * second, ratio
 
 
-def regimes(record: Recording, noisy: NDArray[np.bool_], settled: NDArray[np.bool_], *, is_flow: bool) -> tuple[Floats, Floats]:
+def regimes(
+    record: Recording, noisy: NDArray[np.bool_], settled: NDArray[np.bool_], *, is_flow: bool, is_single: bool = False
+) -> tuple[Floats, Floats]:
     """What the dynamics of each point does, and its period in samples (NaN unless periodic).
 
-    A fixed point does not move; a periodic orbit returns: the mean squared displacement over some lag, relative to the
-    variance, falls below a tolerance. A flow's period lies between samples, so its displacement is interpolated there. What
-    still relaxes, or has left all bounds, is undecided.
+    A fixed point does not move, up to the rounding of the precision that it was computed in; a periodic orbit returns: the
+    mean squared displacement over some lag, relative to the variance, falls below a tolerance. A flow's period lies between
+    samples, so its displacement is interpolated there. What still relaxes, or has left all bounds, is undecided.
     """
     count, neurons, T = noisy.size, record.window.shape[2], record.activity.shape[1]
     motion = np.sqrt(per_point(record.speed[:, -1], count) / neurons)
     scale = np.sqrt(per_point(record.level, count) / (neurons * T)) + 1.0
     kind = np.where(noisy, Regime.FLUCTUATING, Regime.UNDECIDED)
-    still = ~noisy & (motion < FIXED_POINT_TOLERANCE * scale)
+    still = ~noisy & (motion < (SINGLE_TOLERANCE if is_single else FIXED_POINT_TOLERANCE) * scale)
     kind[still] = Regime.FIXED_POINT
     moving = ~noisy & ~still & settled & ~_still_relaxing(record, count)
     period = _periods(record, moving, is_flow=is_flow)[:count]

@@ -1,6 +1,6 @@
 """Simulation: order parameters, autocorrelation, spectra, dimension and regime of every point after a transient."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from rnn_atlas.contracts import (
     Context,
     Cost,
     Floats,
+    Network,
     NetworkIdentity,
     Scope,
     Section,
@@ -21,18 +22,16 @@ from rnn_atlas.contracts import (
 )
 from rnn_atlas.identity import stream
 from rnn_atlas.kernels.lanes import LANES
-from rnn_atlas.kernels.product import padded
+from rnn_atlas.kernels.product import ROWS, padded
 from rnn_atlas.kernels.recording import Recording, recording, window_depth
-from rnn_atlas.kernels.simulate import advance, observe, observe_at_rest
-from rnn_atlas.kernels.step import RK4, from_blocks, to_blocks
+from rnn_atlas.kernels.step import RK4
 from rnn_atlas.stages.columns import (
     NEVER_RECORDED,
     Problem,
-    column_blocks,
     diverged,
     initial_state,
     masked,
-    prepare_problem,
+    prepare_simulation,
     remaining,
 )
 from rnn_atlas.stages.observables import (
@@ -43,7 +42,7 @@ from rnn_atlas.stages.observables import (
     regimes,
     snapshot_moments,
 )
-from rnn_atlas.status import Regime, Status
+from rnn_atlas.status import SIMULATED, Status
 
 RECORDED_NEURONS = 64
 SNAPSHOTS = 128
@@ -78,6 +77,14 @@ class Simulation(Stage):
         segment: int = Field(256, ge=8, description="Samples per Welch segment of the power spectra.")
         window: int = Field(200, ge=8, description="Samples of m(t) and of the trajectories that are stored.")
         trajectories: int = Field(4, ge=0, le=RECORDED_NEURONS, description="Neurons whose trajectory is stored.")
+        precision: Literal["double", "single"] = Field(
+            "double", description="single: states in float32, twice as fast; all averages, spectra and later stages in float64."
+        )
+
+        @property
+        def dtype(self) -> type[np.floating[Any]]:
+            """What the states are computed in."""
+            return np.float32 if self.precision == "single" else np.float64
 
     @staticmethod
     def variables(context: Context) -> tuple[Variable, ...]:
@@ -89,17 +96,17 @@ class Simulation(Stage):
         """2 flops per coupling, column and product, about 40 per recorded number; memory for J, columns and recording."""
         N, B, options = tile.network.N, padded(len(tile), LANES), context.options
         plan = Schedule.of(context)
-        products = (plan.transient + plan.samples * plan.stride) * _products(context)
+        count = plan.steps * products(context)
         matrix = network_bytes(tile.network, context)
         window, lags, segment = (min(n, plan.samples) for n in (options.window, options.lags, options.segment))
         kept = window_depth(plan.samples, lags, segment) * min(N, RECORDED_NEURONS)
         record = 8.0 * B * (kept + 2 * plan.samples + N * SNAPSHOTS)
         stored = 8.0 * len(tile) * (N + window * (1 + options.trajectories) + lags + segment + 12)
         return Cost(
-            flops=products * B * product_flops(tile.network, context),
+            flops=count * B * product_flops(tile.network, context),
             work=2 * matrix + 14 * 8.0 * N * B + record,
             stored=stored,
-            column_steps=products * B,
+            column_steps=count * B,
             columns=B,
             elementwise=40.0 * len(tile) * plan.samples * min(N, RECORDED_NEURONS),
         )
@@ -113,19 +120,24 @@ class Simulation(Stage):
     def compute(tile: Tile, context: Context, upstream: Upstream | None) -> TileResult:
         """Transient, then a recorded run; statuses OK or DIVERGED."""
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        problem = prepare_problem(network, tile, context, initial_state(tile, context), None)
-        at_rest = relax(problem, Schedule.of(context).transient)
-        direction, parts = random_direction(tile, context), resting_apart(at_rest)
-        runs = [
-            _recorded(remaining(problem, part, 0) if part.size < len(tile) else problem, context, direction, is_moving=i == 0)
-            for i, part in enumerate(parts)
-            if part.size
-        ]
-        order = np.argsort(np.concatenate(parts))
-        values = {name: np.concatenate([run[name] for run in runs])[order] for name in runs[0]}
+        values = measured(network, tile, context, initial_state(tile, context))
         bad = diverged(values["final_state"].T)
         status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
         return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, coordinates(context))
+
+
+def measured(network: Network, tile: Tile, context: Context, states: Floats) -> dict[str, NDArray[Any]]:
+    """All values of the tile's points from a run that starts from these states (N, B), noise counted from its first step."""
+    problem = prepare_simulation(network, tile, context, states, context.options.dtype)
+    at_rest = relax(problem, Schedule.of(context).transient)
+    direction, parts = random_direction(tile, context), resting_apart(at_rest, problem.abreast)
+    runs = [
+        _recorded(remaining(problem, part, 0) if part.size < len(tile) else problem, context, direction, is_moving=i == 0)
+        for i, part in enumerate(parts)
+        if part.size
+    ]
+    order = np.argsort(np.concatenate(parts))
+    return {name: np.concatenate([run[name] for run in runs])[order] for name in runs[0]}
 
 
 def relax(problem: Problem, n_steps: int) -> NDArray[np.bool_]:
@@ -138,25 +150,28 @@ def relax(problem: Problem, n_steps: int) -> NDArray[np.bool_]:
     states, at_rest = np.empty((p.N, p.count)), np.zeros(p.count, np.bool_)
     for step in range(0, n_steps, REST_CHECK):
         taken = min(REST_CHECK, n_steps - step)
-        advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, step, taken - 1)
-        before = from_blocks(p.Z, p.N, p.count)
-        advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, step + taken - 1, 1)
-        states[:, here] = after = from_blocks(p.Z, p.N, p.count)
+        p.advance(step, taken - 1)
+        before = p.states
+        p.advance(step + taken - 1, 1)
+        states[:, here] = after = p.states
         at_rest[here] = np.all(before.view(np.int64) == after.view(np.int64), axis=0) & (p.coefficients.noise == 0)
         moving = np.flatnonzero(~at_rest[here])
         if not moving.size:
             break
-        if column_blocks(moving.size, 0) < column_blocks(here.size, 0):
+        if padded(moving.size, p.abreast) < padded(here.size, p.abreast):
             p, here = remaining(p, moving, 0), here[moving]
     if n_steps:
-        problem.Z[:] = to_blocks(states, problem.Z.shape[1])
+        problem.place(states)
     return at_rest
 
 
-def resting_apart(at_rest: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
-    """Points that are run on, and behind them those at rest that need no columns beside these: none if all fit in as well."""
+def resting_apart(at_rest: NDArray[np.bool_], abreast: int) -> list[NDArray[np.int64]]:
+    """Points that are run on, and behind them those at rest that need no columns beside these: none if all fit in as well.
+
+    abreast: how many points take one block of columns together.
+    """
     moving, resting = np.flatnonzero(~at_rest), np.flatnonzero(at_rest)
-    room = LANES * column_blocks(moving.size, 0) - moving.size
+    room = padded(moving.size, abreast) - moving.size
     return [np.sort(np.concatenate([moving, resting[:room]])), resting[room:]]
 
 
@@ -165,10 +180,10 @@ def _recorded(problem: Problem, context: Context, direction: Floats, *, is_movin
     plan, record = Schedule.of(context), _empty_recording(problem, context)
     how = (problem.method, problem.code, context.model.time_unit == "tau", problem.couplings, problem.columns, direction)
     if is_moving:
-        observe(*how, problem.Z, problem.work, record, plan.transient, plan.stride)
+        problem.kernel.observe(*how, problem.Z, problem.work, record, plan.transient, plan.stride)
     else:
-        observe_at_rest(*how, problem.Z, problem.work, record)
-    return _observables(problem, record, context, from_blocks(problem.Z, problem.N, problem.count))
+        problem.kernel.observe_at_rest(*how, problem.Z, problem.work, record)
+    return _observables(problem, record, context, problem.states)
 
 
 def random_direction(tile: Tile, context: Context) -> Floats:
@@ -202,13 +217,14 @@ def _empty_recording(problem: Problem, context: Context) -> Recording:
     plan, options = Schedule.of(context), context.options
     recorded = min(problem.N, RECORDED_NEURONS)
     return recording(
-        problem.Z, plan.samples, n_recorded=recorded, n_snapshots=SNAPSHOTS,
+        problem.count, padded(problem.N, ROWS), plan.samples, n_recorded=recorded, n_snapshots=SNAPSHOTS,
         n_lags=min(options.lags, plan.samples), segment=min(options.segment, plan.samples),
         shown=min(options.window, plan.samples), n_shown=min(options.trajectories, recorded),
     )  # fmt: skip
 
 
-def _products(context: Context) -> int:
+def products(context: Context) -> int:
+    """Products with J per step."""
     return 4 if context.model.method(context.model_options) == RK4 else 1
 
 
@@ -249,7 +265,8 @@ def _observables(problem: Problem, record: Recording, context: Context, final: F
         static, ratio = snapshot_moments(record, problem.N, count)
         static, ratio = _where(settled, static), _where(settled, ratio)
         variance = square - mean * mean
-        kind, period = regimes(record, noisy, settled, is_flow=context.model.time_unit == "tau")
+        how = {"is_flow": context.model.time_unit == "tau", "is_single": options.precision == "single"}
+        kind, period = regimes(record, noisy, settled, **how)
         autocorrelation = autocovariance(record, axes["lag"].size, count) - (mean * mean)[:, None]
         spectrum = power_spectrum(record, plan.interval, count)
         activity_power = activity_spectrum(record, plan.interval, count)
@@ -283,7 +300,7 @@ def _where(settled: NDArray[np.bool_], values: Floats) -> Floats:
 
 def _variables(x: str, unit: str) -> tuple[Variable, ...]:
     definition, welch = "definition, time and neuron average", "Welch 1967"
-    flags = tuple((int(r), r.name.lower()) for r in Regime)
+    flags = tuple((int(r), r.name.lower()) for r in SIMULATED)
     return (
         Variable("mean", f"mean of {x}", "1", definition),
         Variable("mean_square", f"<{x}^2>", "1", definition),

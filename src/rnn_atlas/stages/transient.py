@@ -19,9 +19,7 @@ from rnn_atlas.contracts import (
     Upstream,
     Variable,
 )
-from rnn_atlas.kernels.simulate import advance
-from rnn_atlas.kernels.step import from_blocks
-from rnn_atlas.stages.columns import diverged, initial_state, masked, prepare_problem
+from rnn_atlas.stages.columns import diverged, initial_state, masked, prepare_simulation
 from rnn_atlas.stages.simulation import Simulation, network_bytes, product_flops
 from rnn_atlas.status import Status
 
@@ -75,11 +73,11 @@ class Transient(Stage):
     def compute(tile: Tile, context: Context, upstream: Upstream | None) -> TileResult:
         """All points side by side."""
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        problem = prepare_problem(network, tile, context, initial_state(tile, context), None)
-        states = [from_blocks(problem.Z, problem.N, problem.count)]
+        problem = prepare_simulation(network, tile, context, initial_state(tile, context))
+        states = [problem.states]
         for step in range(context.options.steps):
-            advance(problem.method, problem.code, problem.couplings, problem.columns, problem.Z, problem.work, step, 1)
-            states.append(from_blocks(problem.Z, problem.N, problem.count))
+            problem.advance(step, 1)
+            states.append(problem.states)
         bad = diverged(states[-1])
         rows = [_measured(np.stack([state[:, p] for state in states])) for p in range(problem.count)]
         values = {name: masked(np.stack([row[name] for row in rows]), bad) for name in rows[0]}

@@ -17,13 +17,21 @@ REAL = 1e-9
 
 
 class Onset(IntEnum):
-    """How the trivial point loses its stability."""
+    """How a fixed point or a periodic orbit loses its stability; the trivial point without drive has no saddle-node.
+
+    The last three are told by the attractors at two gains, not by an orbit between them: a frequency is added, chaos, any other
+    change.
+    """
 
     NONE = 0
     PITCHFORK = 1
     FLIP = 2
     NEIMARK_SACKER = 3
     HOPF = 4
+    SADDLE_NODE = 5
+    TORUS = 6
+    CHAOS = 7
+    OTHER = 8
 
 
 # ---- where the eigenvalues are ---------------------------------------------------------------------------------------

@@ -1,0 +1,100 @@
+"""One point of a tile in many columns: replicas of its state side by side, on their way along its trajectory."""
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from rnn_atlas.contracts import Context, Floats, Network, Tile, Upstream
+from rnn_atlas.kernels.driven import Signal, follow, silence
+from rnn_atlas.kernels.lanes import LANES
+from rnn_atlas.kernels.random import replay
+from rnn_atlas.kernels.simulate import advance
+from rnn_atlas.kernels.step import from_blocks, to_blocks
+from rnn_atlas.stages.columns import Problem, prepare_problem
+
+SEGMENT = 2**40
+"""Steps of noise that are set apart for a stage: more than any has."""
+
+
+class Replicas:
+    """A point's trajectory, carried on from where the simulation left it.
+
+    step: how many steps of noise are used up. Whatever is run takes up the trajectory where the last run left it, under noise
+    that none before has seen, so that what is measured in two runs is independent. segment: stages with different ones, which
+    start from the same state, share no noise either.
+    """
+
+    def __init__(
+        self, network: Network, tile: Tile, row: int, context: Context, upstream: Upstream, segment: int = 0
+    ) -> None:  # fmt: skip
+        self.network, self.context, self.N = network, context, network.N
+        self._tile = Tile(tile.network, (tile.points[row],))
+        self.step = upstream.steps + segment * SEGMENT
+        self._walker = self.columns(upstream.state[:, [row]])
+
+    @property
+    def noise(self) -> float:
+        """Amplitude of the noise that a step adds."""
+        return float(self._walker.coefficients.noise[0])
+
+    @property
+    def weight(self) -> float:
+        """What a step makes of a unit of drive."""
+        return float(self._walker.coefficients.weight[0])
+
+    @property
+    def state(self) -> Floats:
+        """Where the trajectory is, (N,)."""
+        return from_blocks(self._walker.Z, self.N, 1)[:, 0]
+
+    @cached_property
+    def coupling(self) -> Floats:
+        """J (N, N) with the point's gain where the gain multiplies it."""
+        return self.network.dense(float(self._walker.coefficients.gain_out[0]))
+
+    def columns(self, states: Floats, tangents: Floats | None = None) -> Problem:
+        """Replicas at states (N, columns), with tangents (columns, N, k) if there are any."""
+        tile = replace(self._tile, points=self._tile.points * states.shape[1])
+        return prepare_problem(self.network, tile, self.context, states, tangents)
+
+    def starts(self, count: int, spacing: int) -> Floats:
+        """(N, count): the next states of the trajectory, `spacing` steps apart."""
+        found = np.empty((self.N, count))
+        for k in range(count):
+            p = self._walker
+            advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, self.step, spacing)
+            self.step += spacing
+            found[:, k] = self.state
+        return found
+
+    def follow(self, problem: Problem, path: Floats, n_steps: int, first_block: int = 0, signal: Signal | None = None) -> None:
+        """n_steps steps under fresh noise; path[t % len(path)] += the blocks from `first_block` on before step t = 0, 1, ..."""
+        p = problem
+        chosen = silence(p.columns.drive) if signal is None else signal
+        how = (p.method, p.code, p.couplings, p.columns, chosen)
+        follow(*how, p.Z, p.work, first_block, path, self.step, n_steps)
+        self.step += n_steps
+
+    def noise_of(self, first_step: int, n_steps: int) -> Floats:
+        """(n_steps, N) the unit normals that these steps added to every replica."""
+        out = np.empty((n_steps, self.N))
+        replay(self._walker.columns.key, first_step, out)
+        return out
+
+    def jacobian(self, x: Floats) -> Floats:
+        """(N, N) the derivative of one step at x (N,)."""
+        p, context = self._walker, self.context
+        return context.model.jacobian(self.coupling, x, p.drive[:, 0], p.coefficients, 0, context.model_options)
+
+
+def place(problem: Problem, states: Floats) -> None:
+    """Puts states (N, columns) into the state columns of a problem."""
+    problem.Z[: problem.state_blocks] = to_blocks(states, problem.Z.shape[1])
+
+
+def states_of(blocks: Floats, N: int, count: int) -> Floats:
+    """(times, blocks, padded N, LANES) -> (times, N, count): `from_blocks` of every time."""
+    times, n_blocks, height, _ = blocks.shape
+    rows = blocks.transpose(0, 2, 1, 3).reshape(times, height, n_blocks * LANES)
+    return np.ascontiguousarray(rows[:, :N, :count])

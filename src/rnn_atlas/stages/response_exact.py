@@ -1,0 +1,43 @@
+"""The response of a stable fixed point, exactly."""
+
+import numpy as np
+
+from rnn_atlas.contracts import Complex, Floats
+from rnn_atlas.stages.observables import FIXED_POINT_TOLERANCE
+from rnn_atlas.stages.replicas import Replicas
+from rnn_atlas.stages.response_plan import Plan
+
+POLISHING = 4
+"""Newton steps: each squares an error that the transient has left small."""
+
+
+def stable_fixed_point(run: Replicas) -> Floats | None:
+    """(N,) the fixed point at which the trajectory has arrived; None if it moves, is driven by noise, or is repelled."""
+    if run.noise > 0:
+        return None
+    x = run.state
+    step = _moved(run, x)
+    if not np.sqrt(np.mean((step - x) ** 2)) < FIXED_POINT_TOLERANCE * (np.sqrt(np.mean(x**2)) + 1.0):
+        return None
+    for _ in range(POLISHING):
+        x = x + np.linalg.solve(np.eye(run.N) - run.jacobian(x), _moved(run, x) - x)
+    return x if np.max(np.abs(np.linalg.eigvals(run.jacobian(x)))) < 1.0 else None
+
+
+def _moved(run: Replicas, x: Floats) -> Floats:
+    """One step from x."""
+    problem = run.columns(x[:, None])
+    path = np.zeros((2, *problem.Z.shape))
+    run.follow(problem, path, 2)
+    return path[1, 0, : run.N, 0].copy()
+
+
+def exact_susceptibility(run: Replicas, plan: Plan) -> Complex:
+    """(receivers, emitters, F) by the resolvent; NaN unless the point is at a stable fixed point."""
+    x = stable_fixed_point(run)
+    if x is None:
+        return np.full((plan.receivers.size, plan.emitters.size, plan.harmonics.size), complex(np.nan, np.nan))
+    problem, context = run.columns(x[:, None]), run.context
+    arguments = (run.coupling, x, problem.coefficients, 0, plan.frequency, context.model_options)
+    chi = context.model.susceptibility(*arguments)[:, plan.receivers][:, :, plan.emitters]
+    return np.ascontiguousarray(np.moveaxis(chi, 0, -1))

@@ -1,0 +1,33 @@
+"""The response that fluctuations predict, C(t) C(0)^-1, and how far the measured one is from it."""
+
+import numpy as np
+
+from rnn_atlas.contracts import Floats
+from rnn_atlas.stages.response_plan import Estimate, Plan
+from rnn_atlas.stages.response_score import Passage
+from rnn_atlas.theory.response import fluctuation_prediction
+
+
+def predicted(passed: Passage, plan: Plan) -> tuple[Estimate, Estimate]:
+    """Kernels (receivers, emitters, lags + 1) from the covariance of all neurons, and what the score's kernels differ by.
+
+    By the jackknife over batches, since an inverse of a noisy matrix is biased, and the two come from one trajectory: values
+    freed from their bias of first order, errors that know of the correlation. Without noise the difference is NaN.
+    """
+    B, everything = plan.batches, list(range(plan.batches))
+    full = _pair(passed, plan, everything)
+    left_out = np.stack([_pair(passed, plan, everything[:b] + everything[b + 1 :]) for b in range(B)])
+    pseudo = B * full - (B - 1) * left_out  # SOURCE: Tukey's pseudo-values (Miller 1974, Biometrika 61, 1)
+    return Estimate.of(pseudo[:, 0]), Estimate.of(pseudo[:, 1])
+
+
+def _pair(passed: Passage, plan: Plan, batches: list[int]) -> Floats:
+    """The prediction of these batches, and the score's kernel less that."""
+    covariance = passed.covariance(plan, batches)
+    # NOTE: where nothing moves the covariance is rounding, and its inverse says nothing.
+    scale = np.mean(passed.mean[batches] ** 2) + np.trace(covariance[0]) / len(covariance[0])
+    if not np.trace(covariance[0]) / len(covariance[0]) > 1e-12 * scale:
+        return np.full((2, *covariance.shape[1:], len(covariance)), np.nan)
+    kernel = np.moveaxis(fluctuation_prediction(covariance), 0, -1)
+    measured = np.full_like(kernel, np.nan) if passed.score is None else passed.score[batches].mean(axis=0)
+    return np.stack([kernel, measured - kernel])

@@ -1,0 +1,78 @@
+"""What susceptibilities say of who reaches whom: effective connectivity, ranks of emitters, resonances."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnn_atlas.contracts import Floats
+from rnn_atlas.stages.response_plan import Estimate
+
+RESONANCES = 3
+"""Stored of a pair."""
+SIGNIFICANT, LEAST = 3.0, 0.05
+"""Standard errors by which a peak rises above the valleys beside it, and share of the largest value of all."""
+NONE, SHARED, OWN = 0, 1, 2
+RESONANCE_FLAGS = ((NONE, "none"), (SHARED, "shared_with_power_spectrum"), (OWN, "not_in_power_spectrum"))
+
+
+def modulus(chi: Estimate) -> Estimate:
+    """|chi| freed from what the error adds to its square, and its standard error by the delta method."""
+    size = np.abs(chi.mean)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.hypot(chi.mean.real * chi.error.real, chi.mean.imag * chi.error.imag) / size
+    unbiased = np.sqrt(np.maximum(size**2 - np.abs(chi.error) ** 2, 0.0))
+    return Estimate(unbiased, np.where(size > 0, error, np.abs(chi.error)))
+
+
+def effective_connectivity(chi: Estimate, frequency: Floats) -> dict[str, NDArray[Any]]:
+    """Largest |chi_ij| over the frequencies of chi (receivers, emitters, F), its error and place, and ranks of the emitters."""
+    size = modulus(chi)
+    if not np.all(np.isfinite(size.mean)):
+        nothing = np.full(size.mean.shape[:2], np.nan)
+        values: dict[str, NDArray[Any]] = {name: nothing for name in _NAMES}
+        return values | {"emitter_rank": np.zeros(nothing.shape, np.int32)}
+    at = np.argmax(size.mean, axis=2)[..., None]
+    largest, error = (np.take_along_axis(values, at, 2)[..., 0] for values in (size.mean, size.error))
+    rank = np.argsort(np.argsort(-largest, axis=1, kind="stable"), axis=1, kind="stable") + 1
+    return dict(zip(_NAMES, (largest, error, frequency[at[..., 0]]), strict=True)) | {"emitter_rank": rank.astype(np.int32)}
+
+
+_NAMES = ("effective_connectivity", "effective_connectivity_se", "effective_connectivity_frequency")
+
+
+def resonances(chi: Estimate, power: Estimate, frequency: Floats) -> dict[str, NDArray[Any]]:
+    """Peaks of |chi_ij|, the most prominent first, and whether the receiver's power spectrum has one within a step of it.
+
+    chi (receivers, emitters, F), power (receivers, F).
+    """
+    size, (R, E, _) = modulus(chi), chi.mean.shape
+    place, height = np.full((R, E, RESONANCES), np.nan), np.full((R, E, RESONANCES), np.nan)
+    kind = np.full((R, E, RESONANCES), NONE, np.int8)
+    for i in range(R):
+        lines = peaks(power.mean[i], power.error[i])
+        for j in range(E):
+            values = size.mean[i, j]
+            found = peaks(values, size.error[i, j], LEAST * float(np.max(values)))[:RESONANCES]
+            place[i, j, : found.size], height[i, j, : found.size] = frequency[found], values[found]
+            is_shared = np.any(np.abs(found[:, None] - lines) <= 1, axis=1)
+            kind[i, j, : found.size] = np.where(is_shared, SHARED, OWN)
+    return {"resonance_frequency": place, "resonance_height": height, "resonance_kind": kind}
+
+
+def peaks(values: Floats, errors: Floats, least: float = 0.0) -> NDArray[np.int64]:
+    """Where values (F,) have significant local maxima, the most prominent first; the ends are mirrors of the spectrum.
+
+    least: by which a peak rises above the valleys beside it, whatever its error.
+    """
+    from scipy.signal import find_peaks
+
+    if values.size < 3 or not np.all(np.isfinite(values)):
+        return np.zeros(0, np.int64)
+    mirrored = np.concatenate([values[1:][::-1], values, values[:-1][::-1]])
+    found, properties = find_peaks(mirrored, prominence=0.0)
+    place, prominence = found - (values.size - 1), properties["prominences"]
+    inside = (place >= 0) & (place < values.size)
+    place, prominence = place[inside], prominence[inside]
+    good = (prominence > SIGNIFICANT * errors[place]) & (prominence > least)
+    return np.asarray(place[good][np.argsort(-prominence[good], kind="stable")])

@@ -1,0 +1,88 @@
+"""Figures of fixed points: what they show is what the catalogue and the theory hold."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import rnn_atlas
+from rnn_atlas.figures.kinds import drawer
+from rnn_atlas.figures.style import style
+
+from .conftest import Finished
+
+
+def drawn(landscape: Finished, name: str) -> Figure:
+    options: Any = landscape.study.figures[name]
+    with style():
+        figure: Figure = drawer(options.kind).draw(rnn_atlas.open(landscape.results), options)
+    return figure
+
+
+def line(figure: Figure, label: str, panel: int = 0) -> Any:
+    return next(line for line in figure.axes[panel].get_lines() if line.get_label() == label)
+
+
+def test_the_numbers_are_averages_over_networks_and_the_line_is_the_exponential_of_the_complexity(landscape: Finished) -> None:
+    figure, dataset = drawn(landscape, "fixed_point_numbers"), rnn_atlas.open(landscape.results)["sizes"].load()
+    errorbars = [container for container in figure.axes[0].containers if hasattr(container, "has_yerr")]
+    for bars, g in zip(errorbars, (2.0, 3.0), strict=True):
+        ends = bars.lines[2][0].get_segments()
+        middle = [segment[:, 1].mean() for segment in ends]
+        np.testing.assert_allclose(middle, dataset.n_fixed_points.sel(g=g).mean("realization"))
+    dashed = [line for line in figure.axes[0].get_lines() if line.get_linestyle() == "--" and len(line.get_xdata()) > 2]
+    for curve, g in zip(dashed, (2.0, 3.0), strict=True):
+        np.testing.assert_allclose(np.log(curve.get_ydata()) / curve.get_xdata(), float(dataset.complexity.sel(g=g)))
+
+
+def test_the_shells_have_the_lines_of_both_theories(landscape: Finished) -> None:
+    figure, dataset = drawn(landscape, "shells"), rnn_atlas.open(landscape.results)["gains"].load()
+    dashed = [
+        line.get_ydata() for line in figure.axes[0].get_lines() if line.get_linestyle() == "--" and len(line.get_xdata()) == 3
+    ]
+    np.testing.assert_allclose(dashed[0], dataset.fixed_point_norm_theory)
+    np.testing.assert_allclose(dashed[1], dataset.dynamics_norm_theory)
+
+
+def test_the_plane_shows_every_eigenvalue_of_a_small_catalogue(landscape: Finished) -> None:
+    figure = drawn(landscape, "jacobian_spectrum")
+    z = rnn_atlas.open(landscape.results).catalogue("gains", 10, g=3.0).eigenvalue.values.ravel()
+    dots = figure.axes[0].get_lines()[0]
+    np.testing.assert_allclose(np.sort(dots.get_xdata()), np.sort(z.real))
+    np.testing.assert_allclose(np.sort(dots.get_ydata()), np.sort(z.imag))
+
+
+def test_the_instability_figure_shows_the_share_of_positive_exponents(landscape: Finished) -> None:
+    figure, atlas = drawn(landscape, "instability"), rnn_atlas.open(landscape.results)
+    exponents = atlas.arrays("gains", 10).lyapunov_exponent
+    shown = line(figure, "positive exponents of the dynamics")
+    np.testing.assert_allclose(shown.get_ydata(), (exponents > 0).mean("exponent").mean("realization"))
+    shown = line(figure, "unstable directions at fixed points")
+    np.testing.assert_allclose(shown.get_ydata(), atlas["gains"].unstable_fraction.mean("realization").values.ravel())
+
+
+def test_the_projection_shows_both_of_every_pair_on_orthogonal_components(landscape: Finished) -> None:
+    figure, atlas = drawn(landscape, "state_space"), rnn_atlas.open(landscape.results)
+    catalogue = atlas.catalogue("gains", 10, g=3.0, realization=1)
+    count = int(catalogue.multiplicity.sum())
+    points = line(figure, f"{count:,} fixed points")
+    assert len(points.get_xdata()) == count
+    assert abs(np.sum(points.get_xdata())) < 1e-10  # every point has its negative
+    total = float((catalogue.fixed_point**2 * catalogue.multiplicity).sum())
+    assert np.sum(points.get_xdata() ** 2 + points.get_ydata() ** 2) <= total * (1 + 1e-12)
+
+
+def test_the_approach_shows_the_stored_distances(landscape: Finished) -> None:
+    figure, dataset = drawn(landscape, "approach"), rnn_atlas.open(landscape.results)["gains"].sel(N=10, g=3.0, realization=0)
+    np.testing.assert_allclose(line(figure, "nearest fixed point").get_ydata(), dataset.nearest_distance)
+    np.testing.assert_allclose(line(figure, "neurons exchanged").get_ydata(), dataset.nearest_distance_exchanged)
+
+
+def test_the_histogram_of_coordinates_weighs_every_fixed_point_alike(landscape: Finished) -> None:
+    figure, atlas = drawn(landscape, "coordinate_density"), rnn_atlas.open(landscape.results)
+    catalogue = atlas.catalogue("gains", 10, g=3.0).load()
+    x, twice = catalogue.fixed_point.values, catalogue.multiplicity.values == 2
+    every = np.concatenate([x, -x[twice]]).ravel() / 3.0
+    steps = figure.axes[2].patches[0].get_data()
+    expected, _ = np.histogram(every, steps.edges, density=True)
+    np.testing.assert_allclose(steps.values, expected, atol=1e-9)

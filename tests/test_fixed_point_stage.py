@@ -1,0 +1,189 @@
+"""The stage that lists fixed points: known lists through the whole pipeline, streams as parts, and its catalogue."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+import rnn_atlas
+from rnn_atlas import tiles
+from rnn_atlas.config import study_from
+from rnn_atlas.errors import StudyError
+from rnn_atlas.execute import mergeable, missing, run_stage
+from rnn_atlas.pipeline import complete_stage
+from rnn_atlas.report import fixed_point_findings
+from rnn_atlas.status import Status
+
+from .conftest import Finished, run_serially
+
+FLOW = """
+study: listed
+title: Fixed points of small networks
+seed: 7
+model: {name: rate}
+network: {ensemble: gaussian}
+parameters: {N: 12}
+realizations: 2
+sweeps:
+  gains: {N: [8, 12], g: [0.5, 3.0]}
+stages:
+  fixed_points: {factorizations: 3000, streams: 3, samples: 20, transient: 20, duration: 20}
+"""
+
+
+def content(text: str = FLOW, **changes: Any) -> dict[str, Any]:
+    return copy.deepcopy(yaml.safe_load(text)) | changes
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return run_serially(content(), tmp_path_factory.mktemp("listed"))
+
+
+def part_files(run: Finished) -> list[Path]:
+    """Tile files of streams, whose points have a number behind their name."""
+    return [path for path in sorted(run.results.glob("tiles/*/??/*.npz")) if "." in tiles.header(path)[0]["ids"][0]]
+
+
+def test_every_listed_point_is_one_of_the_flow(listed: Finished) -> None:
+    """x = g J tanh(x), with the very J that the atlas gives."""
+    atlas = rnn_atlas.open(listed.results)
+    for N in (8, 12):
+        catalogue = atlas.catalogue("gains", N).load()
+        assert catalogue.sizes["neuron"] == N
+        for x, g, realization in zip(catalogue.fixed_point.values, catalogue.g, catalogue.realization, strict=True):
+            J = atlas.network("gains", N=N, realization=int(realization))
+            np.testing.assert_allclose(x, float(g) * J @ np.tanh(x), atol=1e-12)
+
+
+def test_the_eigenvalues_of_a_listed_point_are_those_of_the_flows_jacobian(listed: Finished) -> None:
+    atlas = rnn_atlas.open(listed.results)
+    catalogue = atlas.catalogue("gains", 12, g=3.0, realization=1).load()
+    J = atlas.network("gains", N=12, realization=1)
+    for x, found, unstable in zip(catalogue.fixed_point.values, catalogue.eigenvalue.values, catalogue.n_unstable, strict=True):
+        expected = np.linalg.eigvals(-np.eye(12) + 3.0 * J / np.cosh(x) ** 2)
+        distance = np.abs(expected[:, None] - found)
+        assert max(distance.min(axis=0).max(), distance.min(axis=1).max()) < 1e-10
+        assert int(unstable) == np.sum(expected.real > 0)
+
+
+def test_below_g_1_the_origin_is_the_only_fixed_point(listed: Finished) -> None:
+    dataset = rnn_atlas.open(listed.results)["gains"].sel(g=0.5)
+    assert np.all(dataset.n_fixed_points == 1)
+    assert np.all(dataset.index_sum == 1)
+    assert np.all(dataset.fixed_point_norm == 0)
+    assert np.all(dataset.n_stable == 1)
+
+
+def test_numbers_and_densities_are_those_of_the_catalogue(listed: Finished) -> None:
+    atlas = rnn_atlas.open(listed.results)
+    dataset = atlas["gains"].sel(N=12, g=3.0, realization=1).load()
+    catalogue = atlas.catalogue("gains", 12, g=3.0, realization=1).load()
+    x, twice = catalogue.fixed_point.values, catalogue.multiplicity.values == 2
+    every = np.concatenate([x, -x[twice]])
+    assert int(dataset.n_fixed_points) == len(every)
+    assert int(dataset.index_sum) == int((catalogue.index * catalogue.multiplicity).sum())
+    np.testing.assert_allclose(dataset.fixed_point_norm, np.mean(every**2), rtol=1e-12)
+    assert float(dataset.coordinate_density.sum()) * 0.025 == pytest.approx(1.0, abs=1e-12)  # |x| / g < 2 in all of them
+    assert float(dataset.radial_density.sum()) / 60 == pytest.approx(1.0, abs=1e-12)
+    path = atlas.arrays("gains", 12).trajectory.sel(g=3.0, realization=1).values
+    distance = np.sqrt(((path[:, None, :] - every) ** 2).mean(axis=2)).min(axis=1)
+    np.testing.assert_allclose(dataset.nearest_distance, distance, atol=1e-7)
+
+
+def test_streams_are_parts_that_are_computed_merged_and_resumed_on_their_own(listed: Finished, tmp_path: Path) -> None:
+    """A killed run has some streams and no merged point; what is missing is those streams, and the result is the same."""
+    receipt = json.loads((listed.results / "receipts" / "fixed_points.json").read_text())
+    again = run_serially(content(), tmp_path)
+    parts = part_files(again)
+    assert len(parts) == 8 * 3
+    for path in set(again.results.glob("tiles/*/??/*.npz")) - set(parts):
+        path.unlink()
+    for path in parts[:5]:
+        path.unlink()
+    assert len(missing(again.study, "fixed_points", again.results).tasks) == 5
+    complete_stage(again.study, "fixed_points", again.results)
+    assert json.loads((again.results / "receipts" / "fixed_points.json").read_text())["digest"] == receipt["digest"]
+    assert not missing(again.study, "fixed_points", again.results).tasks
+    assert not mergeable(again.study, "fixed_points", again.results)
+
+
+def test_a_failed_stream_fails_its_point_until_it_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = study_from(content(sweeps={"one": {"g": 2.0, "realizations": 1}}))
+    with monkeypatch.context() as patched:
+        patched.setattr("rnn_atlas.stages.fixed_points.search", None)
+        run_stage(study, "fixed_points", tmp_path)
+    receipt = complete_stage(study, "fixed_points", tmp_path)
+    assert receipt["counts"]["one"] == {"ERROR": 1}
+    receipt = complete_stage(study, "fixed_points", tmp_path, retry=True)
+    assert receipt["counts"]["one"] == {"OK": 1}
+
+
+def test_more_streams_find_what_one_of_the_same_seed_found(listed: Finished, tmp_path: Path) -> None:
+    """The first of three streams is the only stream of a study of one."""
+    single = content(stages={"fixed_points": content()["stages"]["fixed_points"] | {"streams": 1}})
+    alone = rnn_atlas.open(run_serially(single, tmp_path).results).catalogue("gains", 12, g=3.0, realization=0)
+    together = rnn_atlas.open(listed.results).catalogue("gains", 12, g=3.0, realization=0)
+    for x in alone.fixed_point.values:
+        assert min(np.abs(together.fixed_point.values - s * x).max(axis=1).min() for s in (1, -1)) < 1e-10
+
+
+def test_the_map_has_the_fixed_points_of_the_equivalent_flow_but_its_own_stability(listed: Finished, tmp_path: Path) -> None:
+    """x = g u, g_flow = g / (1 - gamma): at gamma = 0.5, g = 1.5 those of the flow at 3; DF = gamma + J diag(g f'(g u))."""
+    text = content(model={"name": "snt"}, sweeps={"gains": {"N": [12], "g": 1.5, "gamma": 0.5}})
+    atlas = rnn_atlas.open(run_serially(text, tmp_path).results)
+    flow = rnn_atlas.open(listed.results).catalogue("gains", 12, g=3.0, realization=1).load()
+    found = atlas.catalogue("gains", 12, realization=1).load()
+    assert found.sizes["entry"] == flow.sizes["entry"]
+    J = atlas.network("gains", N=12, realization=1)
+    for u, unstable in zip(found.fixed_point.values, found.n_unstable.values, strict=True):
+        assert min(np.abs(flow.fixed_point.values - s * 1.5 * u).max(axis=1).min() for s in (1, -1)) < 1e-9
+        np.testing.assert_allclose(0.5 * u, J @ np.tanh(1.5 * u), atol=1e-12)
+        assert unstable == np.sum(np.abs(np.linalg.eigvals(0.5 * np.eye(12) + J * (1.5 / np.cosh(1.5 * u) ** 2))) > 1)
+
+
+def test_a_network_of_structure_alone_has_all_its_fixed_points_enumerated(tmp_path: Path) -> None:
+    """Rank one with overlap 3 in 5,000 neurons: 0 and a pair, whose kappa solves its own equation."""
+    network = {"ensemble": "gaussian_low_rank", "strengths": [4.0], "overlaps": [3.0]}
+    text = content(network=network, parameters={"N": 5000, "rank": 1, "J_std": 0.0}, sweeps={"one": {"g": [1.0]}})
+    atlas = rnn_atlas.open(run_serially(text, tmp_path).results)
+    dataset = atlas["one"].load()
+    assert np.all(dataset.n_fixed_points == 3)
+    assert np.all(dataset.is_complete == 1)
+    assert np.all(dataset.index_sum == 1)
+    catalogue = atlas.catalogue("one", 5000, realization=0).load()
+    J = atlas.network("one", N=5000, rank=1, J_std=0.0, realization=0)
+    for x, modes in zip(catalogue.fixed_point.values, catalogue.eigenvalue.values, strict=True):
+        np.testing.assert_allclose(x, J @ np.tanh(x), atol=1e-11)
+        trace = np.sum(np.diag(J) / np.cosh(x) ** 2)  # of a matrix of rank one its only eigenvalue off 0
+        np.testing.assert_allclose(sorted(modes.real + 1)[-1] if trace > 0 else sorted(modes.real + 1)[0], trace, atol=1e-11)
+
+
+def test_a_network_too_large_for_a_dense_search_is_refused_before_computing() -> None:
+    with pytest.raises(StudyError, match="at most .* neurons"):
+        study_from(content(parameters={"N": 100_000}, sweeps={"one": {"g": [2.0]}}))
+
+
+def test_a_point_that_diverges_still_has_its_fixed_points(tmp_path: Path) -> None:
+    """A linear flow above its onset: the trajectory leaves all bounds, x = 0 stays the only fixed point."""
+    text = content(model={"name": "rate", "transfer": "linear"}, sweeps={"one": {"g": [4.0]}})
+    text["stages"]["fixed_points"] |= {"transient": 2000}
+    dataset = rnn_atlas.open(run_serially(text, tmp_path).results)["one"].load()
+    assert np.all(dataset.status_fixed_points == Status.OK)
+    assert np.all(dataset.n_fixed_points == 1)
+    assert np.all(dataset.fixed_point_norm == 0)
+    assert np.all(np.isnan(dataset.trajectory_norm))
+
+
+def test_the_report_tells_how_many_were_found_certified_and_complete(listed: Finished) -> None:
+    dataset = rnn_atlas.open(listed.results)["gains"].load()
+    lines = fixed_point_findings(listed.results).splitlines()
+    assert len(lines) == 2
+    cells = lines[1].split()
+    assert cells[:2] == ["gains", "8"]
+    assert cells[2:5] == [str(int(dataset.n_fixed_points.min())), "..", str(int(dataset.n_fixed_points.max()))]
+    assert cells[-3:] == ["100.00%", str(int((dataset.index_sum == 1).sum())), str(int((dataset.is_complete == 1).sum()))]

@@ -1,0 +1,104 @@
+"""Fixed points of low-rank networks, all of them: closed forms, and what the enumeration says where it cannot decide."""
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from rnn_atlas.fixed_points.reduced import LowRank, enumerate_low_rank
+
+TANH_CURVATURE = 4 / (3 * np.sqrt(3))
+"""max |tanh''| = max 2 t (1 - t^2), at t^2 = 1/3."""
+
+
+def tanh_network(left, right, b=0.0, gain=1.0):
+    left, right = np.asarray(left, float), np.asarray(right, float)
+    return LowRank(left, right, b * np.ones(left.shape[0]), gain, np.tanh, lambda x: 1 - np.tanh(x) ** 2, 1.0, TANH_CURVATURE)
+
+
+def pitchfork(s):
+    """The positive solution of kappa = s tanh(kappa), s > 1."""
+    return brentq(lambda kappa: kappa - s * np.tanh(kappa), 1e-3, s, xtol=1e-15)
+
+
+def test_a_rank_one_network_has_one_fixed_point_below_its_pitchfork_and_three_above():
+    """M = 1 and n = s / N: kappa = s tanh(kappa)."""
+    N = 50
+    below = enumerate_low_rank(tanh_network(np.ones((N, 1)), 0.9 * np.ones((1, N)) / N))
+    np.testing.assert_allclose(below.kappa, [[0.0]], atol=1e-14)
+    assert below.index.tolist() == [1]
+    above = enumerate_low_rank(tanh_network(np.ones((N, 1)), 1.7 * np.ones((1, N)) / N))
+    np.testing.assert_allclose(above.kappa[:, 0], [-pitchfork(1.7), 0.0, pitchfork(1.7)], atol=1e-14)
+    assert above.index.tolist() == [1, -1, 1]
+    assert above.undecided == 0
+
+
+def test_two_independent_pitchforks_have_nine_fixed_points():
+    """Two groups of neurons that do not see each other: every pair of the solutions of each."""
+    N, s = 40, (1.5, 3.0)
+    left, right = np.zeros((N, 2)), np.zeros((2, N))
+    for k, group in enumerate((slice(0, 20), slice(20, 40))):
+        left[group, k], right[k, group] = 1.0, s[k] / 20
+    found = enumerate_low_rank(tanh_network(left, right))
+    a, b = (np.array([-pitchfork(v), 0.0, pitchfork(v)]) for v in s)
+    np.testing.assert_allclose(found.kappa, [(x, y) for x in a for y in b], atol=1e-13)
+    assert found.index.tolist() == [1, -1, 1, -1, 1, -1, 1, -1, 1]
+    assert found.undecided == 0
+
+
+def test_the_gain_inside_and_an_input_stand_where_the_map_has_them():
+    """kappa = tanh(a (kappa + b)): a = 3, b = 0.3 leaves one solution above -b and, by the sign of kappa - tanh, two below."""
+    found = enumerate_low_rank(tanh_network(np.ones((1, 1)), np.ones((1, 1)), b=0.3, gain=3.0)).kappa[:, 0]
+
+    def f(kappa):
+        return kappa - np.tanh(3.0 * (kappa + 0.3))
+
+    turn = -0.3 - np.arccosh(np.sqrt(3.0)) / 3.0  # f' = 0 below -b
+    expected = [brentq(f, -2, turn, xtol=1e-15), brentq(f, turn, -0.3, xtol=1e-15), brentq(f, 0, 2, xtol=1e-15)]
+    np.testing.assert_allclose(found, expected, atol=1e-14)
+
+
+def test_a_linear_network_has_the_one_fixed_point_of_linear_algebra():
+    rng = np.random.default_rng(5)
+    left, right, b = rng.standard_normal((30, 3)), rng.standard_normal((3, 30)) / 30, rng.standard_normal(30)
+    problem = LowRank(left, right, b, 1.0, lambda x: x, np.ones_like, np.inf, 0.0)
+    found = enumerate_low_rank(problem)
+    np.testing.assert_allclose(found.kappa, [np.linalg.solve(np.eye(3) - right @ left, right @ b)], atol=1e-12)
+    assert found.undecided == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_indices_of_a_random_network_sum_to_one_and_all_points_are_certified(seed):
+    """Poincare and Hopf: F = kappa at infinity, so the signs of its determinant sum to 1."""
+    rng = np.random.default_rng(seed)
+    left = rng.standard_normal((25, 2))
+    found = enumerate_low_rank(tanh_network(left, (4 * left + rng.standard_normal((25, 2))).T / 25))
+    assert found.undecided == 0
+    assert found.index.sum() == 1
+    assert len(found.kappa) % 2 == 1
+    assert np.all(found.radius < 1e-10)
+
+
+def test_newton_from_four_hundred_starts_finds_no_point_that_the_enumeration_misses():
+    rng = np.random.default_rng(11)
+    left = rng.standard_normal((15, 2))
+    right = (5 * left + 2 * rng.standard_normal((15, 2))).T / 15
+    found = enumerate_low_rank(tanh_network(left, right)).kappa
+    seen = set()
+    for kappa in rng.uniform(-6, 6, (400, 2)):
+        for _ in range(60):
+            phi = np.tanh(left @ kappa)
+            jacobian = np.eye(2) - (right * (1 - phi**2)) @ left
+            if abs(np.linalg.det(jacobian)) < 1e-8:
+                break
+            kappa = kappa - np.linalg.solve(jacobian, kappa - right @ phi)
+        if np.max(np.abs(kappa - right @ np.tanh(left @ kappa))) < 1e-12:
+            distance = np.max(np.abs(found - kappa), axis=1)
+            assert distance.min() < 1e-9
+            seen.add(int(np.argmin(distance)))
+    assert seen == set(range(len(found)))
+
+
+def test_a_degenerate_fixed_point_leaves_cubes_undecided():
+    """At the pitchfork itself, s = 1, the triple point at 0 is neither excluded nor simple."""
+    found = enumerate_low_rank(tanh_network(np.ones((4, 1)), np.ones((1, 4)) / 4))
+    assert found.undecided > 0

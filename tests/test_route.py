@@ -1,0 +1,505 @@
+"""The route stage where the answer is known: bifurcations of two neurons in closed form, quasi-periodic motions, noise."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from scipy.optimize import brentq, fsolve
+
+import rnn_atlas
+from rnn_atlas.config import study_from
+from rnn_atlas.contracts import Floats, Tile
+from rnn_atlas.errors import StudyError
+from rnn_atlas.networks.gaussian import Gaussian
+from rnn_atlas.stages.attractors import Evidence, attractor, shows_ruelle_takens, signs
+from rnn_atlas.stages.bifurcations import Change, Rung, with_locking
+from rnn_atlas.stages.frequencies import base_frequencies, spectral_lines, zero_one_test
+from rnn_atlas.stages.route import Route, ladder_gains
+from rnn_atlas.status import Regime, Status
+from rnn_atlas.theory.mean_field import snt
+from rnn_atlas.theory.spectra import Onset, flow_onset, map_onset
+
+from .conftest import run_serially
+from .support import context_of, given, tile_of
+
+UP, DOWN = 0, 1
+
+
+def rotation(angle: float) -> Floats:
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def route_tile(N: int, *points: dict[str, Any], model: str = "snt", **network: Any) -> Tile:
+    """A tile of points that have no gain."""
+    tile = tile_of(N, *points, model=model, **network)
+    return replace(tile, points=tuple(tuple(pair for pair in point if pair[0] != "g") for point in tile.points))
+
+
+def ladder(
+    J: Floats, start: float, stop: float, gains: int, point: dict[str, Any] | None = None, model: str = "snt", **options: Any
+) -> dict[str, Any]:
+    """Values of one point of the network J, (direction, gain, ...), names without their prefix, and its gains."""
+    options = {"exponents": min(len(J), 4), "transient": 500, "duration": 2048} | options
+    context = context_of(Route, model, given(J), start=start, stop=stop, gains=gains, **options)
+    result = Route.compute(route_tile(len(J), point or {}, model=model), context, None)
+    values: dict[str, Any] = {name.removeprefix("route_"): value[0] for name, value in result.values.items()}
+    return values | {"g": ladder_gains(context), "status": Status(int(result.status[0]))}
+
+
+def events(values: dict[str, Any], direction: int) -> list[tuple[Onset, float]]:
+    """Kinds and gains of a direction's events, in the order in which it meets them."""
+    order = slice(None) if direction == UP else slice(None, None, -1)
+    kinds, gains = values["event"][direction][order], values["event_g"][direction][order]
+    return [(Onset(int(kind)), float(gain)) for kind, gain in zip(kinds, gains, strict=True) if kind]
+
+
+# ---- events on two neurons whose gain has a closed form --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("J", "gamma", "kind", "gain"),
+    [
+        (np.diag([1.6, 0.3]), 0.2, Onset.PITCHFORK, 0.8 / 1.6),
+        (np.array([[0.4, 1.1], [1.1, 0.4]]), 0.0, Onset.PITCHFORK, 1 / 1.5),
+        (np.diag([-1.6, 0.3]), 0.2, Onset.FLIP, 1.2 / 1.6),
+        (1.3 * rotation(1.1), 0.0, Onset.NEIMARK_SACKER, 1 / 1.3),
+        (1.3 * rotation(2.0), 0.3, Onset.NEIMARK_SACKER, float(map_onset([1.3 * np.exp(2j)], 0.3)[0])),
+    ],
+)
+def test_the_trivial_point_loses_stability_at_the_gain_of_its_eigenvalues(
+    J: Floats, gamma: float, kind: Onset, gain: float
+) -> None:
+    """SOURCE: |gamma + g mu| = 1. Both directions, by following the orbit: to 1e-9."""
+    found = ladder(J, gain - 0.13, gain + 0.17, 4, {"gamma": gamma})
+    for direction in (UP, DOWN):
+        assert [event[0] for event in events(found, direction)] == [kind]
+        assert abs(events(found, direction)[0][1] - gain) < 1e-9
+    turn = map_onset(np.linalg.eigvals(J), gamma)[2]
+    np.testing.assert_allclose(found["event_rotation"][UP][found["event"][UP] > 0], [turn], rtol=1e-9)
+    after = {Onset.PITCHFORK: Regime.FIXED_POINT, Onset.FLIP: Regime.PERIODIC, Onset.NEIMARK_SACKER: Regime.INVARIANT_CIRCLE}
+    np.testing.assert_array_equal(found["attractor"], [[Regime.FIXED_POINT] * 2 + [after[kind]] * 2] * 2)
+
+
+def test_a_driven_fixed_point_ends_in_a_saddle_node_whose_gain_is_known_and_the_directions_differ_beyond() -> None:
+    """One neuron with J > 0 and theta, a second one apart. With x = g u, c = (1 - gamma) / J: a fold where sech^2 x = c / g and
+    (1 - gamma) u = J tanh x - theta, so g = c cosh^2 x and theta = J (tanh x - x / cosh^2 x). Upwards the state stays on the
+    branch that the stimulus prefers; downwards it starts on the other one, if u_1(0) > 0, and falls off at the fold.
+    """
+    J, gamma, x = 2.0, 0.3, 0.6
+    theta, fold = J * (np.tanh(x) - x / np.cosh(x) ** 2), (1 - gamma) / J * np.cosh(x) ** 2
+    found = ladder(np.diag([J, 0.3]), 0.3, 0.9, 7, {"gamma": gamma, "theta_bar": theta, "initial": 1})
+    assert events(found, UP) == []
+    ((kind, gain),) = events(found, DOWN)
+    assert kind == Onset.SADDLE_NODE
+    assert abs(gain - fold) < 1e-9
+    np.testing.assert_array_equal(found["attractor"], Regime.FIXED_POINT)
+    np.testing.assert_array_equal(found["coexistence"], np.where(found["g"] > fold, 2, 1))
+
+
+def test_a_driven_fixed_point_flips_at_the_gain_where_its_multiplier_is_minus_one() -> None:
+    """gamma + J g sech^2 x = -1 and (1 - gamma) u = J tanh x - theta at J < 0: g = (1 + gamma) cosh^2 x / |J|."""
+    J, gamma, x = -1.5, 0.2, 0.5
+    flip = (1 + gamma) * np.cosh(x) ** 2 / abs(J)
+    theta = J * np.tanh(x) - (1 - gamma) * x / flip
+    found = ladder(np.diag([J, 0.3]), flip - 0.2, flip + 0.22, 4, {"gamma": gamma, "theta_bar": theta})
+    for direction in (UP, DOWN):
+        ((kind, gain),) = events(found, direction)
+        assert kind == Onset.FLIP
+        assert abs(gain - flip) < 1e-9
+    np.testing.assert_array_equal(found["attractor"][UP], [Regime.FIXED_POINT] * 2 + [Regime.PERIODIC] * 2)
+
+
+def test_a_driven_fixed_point_turns_into_a_circle_where_its_complex_pair_leaves_the_unit_circle() -> None:
+    """J = R / s, R = r times a rotation by phi with |gamma + r e^{i phi}| = 1, s the slopes at u* = (a, b), and b such that
+    theta = J f(g u*) - (1 - gamma) u* is the same for both neurons: at this g the multipliers of u* have modulus 1.
+    """
+    gamma, phi, g, a = 0.2, 1.9, 0.9, 0.4
+    r = -gamma * np.cos(phi) + np.sqrt(1 - gamma**2 * np.sin(phi) ** 2)
+
+    def network(b: float) -> tuple[Floats, Floats]:
+        u = np.array([a, b])
+        J = r * rotation(phi) / (g / np.cosh(g * u) ** 2)
+        return J, J @ np.tanh(g * u) - (1 - gamma) * u
+
+    b = brentq(lambda b: float(np.subtract(*network(b)[1])), -1.5, -1.0, xtol=1e-15)
+    J, theta = network(b)
+    found = ladder(J, g - 0.07, g + 0.05, 3, {"gamma": gamma, "theta_bar": float(theta.mean())})
+    for direction in (UP, DOWN):
+        ((kind, gain),) = events(found, direction)
+        assert kind == Onset.NEIMARK_SACKER
+        assert abs(gain - g) < 1e-9
+    critical = np.angle(gamma + r * np.exp(1j * phi)) / (2 * np.pi)
+    np.testing.assert_allclose(np.nanmax(found["event_rotation"][UP]), critical, rtol=1e-9)
+
+
+def oscillating_fixed_point() -> tuple[Floats, float]:
+    """J whose fixed point u* = (0.6, 0.2) has the multipliers e^{+-0.7 i} at g = 1: J diag(s) = R, R tanh(u*) / s = u*, R of
+    determinant 1 and trace 2 cos 0.7.
+    """
+    u, phi = np.array([0.6, 0.2]), 0.7
+    y = np.sinh(2 * u) / 2
+
+    def matrix(alpha: float) -> Floats:
+        epsilon = 2 * np.cos(phi) - alpha
+        return np.array([[alpha, (u[0] - alpha * y[0]) / y[1]], [(u[1] - epsilon * y[1]) / y[0], epsilon]])
+
+    alpha = brentq(lambda alpha: float(np.linalg.det(matrix(alpha))) - 1, 2.5, 4.0, xtol=1e-15)
+    return matrix(alpha) * np.cosh(u) ** 2, phi
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_orbits_off_the_trivial_point_are_followed_to_their_neimark_sacker_bifurcation(sign: int) -> None:
+    """J has a fixed point, and -J a 2-cycle u, -u, whose multipliers are the squares: both lose stability at g = 1."""
+    J, phi = oscillating_fixed_point()
+    found = ladder(sign * J, 0.9, 1.02, 3)
+    ((kind, gain),) = events(found, UP)
+    assert kind == Onset.NEIMARK_SACKER
+    assert abs(gain - 1) < 1e-9
+    np.testing.assert_array_equal(found["attractor"][UP, :2], Regime.FIXED_POINT if sign == 1 else Regime.PERIODIC)
+    assert found["event_period"][UP, 1] == (1 if sign == 1 else 2)
+    np.testing.assert_allclose(found["event_rotation"][UP, 1], (1 if sign == 1 else 2) * phi / (2 * np.pi), rtol=1e-9)
+
+
+def test_a_circle_locks_at_the_saddle_node_of_the_periodic_orbit_and_stays_locked_at_strong_gain() -> None:
+    """J = 1.2 times a rotation by 72 degrees turns by 1/5 at its onset; at strong gain tanh is a sign, and four signs follow
+    one another: period 4. By the symmetry u -> R_90 u that orbit is a fixed point of r R(72 - 90) tanh(g u), whose fold is
+    solved for here by its own three equations.
+    """
+    J, turned = 1.2 * rotation(0.4 * np.pi), 1.2 * rotation(-0.1 * np.pi)
+
+    def fold(unknown: Floats) -> Floats:
+        u, g = unknown[:2], unknown[2]
+        derivative = turned * (g / np.cosh(g * u) ** 2)
+        return np.append(turned @ np.tanh(g * u) - u, np.linalg.det(np.eye(2) - derivative))
+
+    u, g = np.array([1.0, 0.5]), 6.0
+    for _ in range(500):
+        u = turned @ np.tanh(g * u)
+    locking = float(fsolve(fold, [*u, 2.5], xtol=1e-13)[2])
+    assert np.abs(fold(fsolve(fold, [*u, 2.5], xtol=1e-13))).max() < 1e-12
+    found = ladder(J, locking - 0.15, locking + 1.05, 5, duration=4096)
+    np.testing.assert_array_equal(found["attractor"][:, 1:], Regime.LOCKED)
+    np.testing.assert_array_equal(found["period"][:, 1:], 4)
+    assert found["attractor"][UP, 0] == Regime.INVARIANT_CIRCLE
+    assert 0.2 < found["base"][UP, 0, 0] < 0.25
+    for direction in (UP, DOWN):
+        ((kind, gain),) = events(found, direction)
+        assert kind == Onset.SADDLE_NODE
+        assert abs(gain - locking) < 1e-9
+
+
+# ---- quasi-periodic motion, chaos, noise -----------------------------------------------------------------------------
+
+
+def test_an_integrable_map_is_quasi_periodic_with_the_angles_of_its_rotations() -> None:
+    """f(x) = x, gain 1: J rotates; a third direction that contracts beside it; two rotations make a torus; g < 1: at rest.
+
+    All exponents on the torus are exactly 0, more of them than there are frequencies.
+    """
+    options: dict[str, Any] = {"model_transfer": "linear", "duration": 4096}
+    one, two = (np.sqrt(5) - 1) / 2 * 0.5, 0.1234567
+    block = np.block([[rotation(2 * np.pi * one), np.zeros((2, 2))], [np.zeros((2, 2)), rotation(2 * np.pi * two)]])
+    contracting = np.zeros((3, 3))
+    contracting[:2, :2], contracting[2, 2] = rotation(2 * np.pi * one), 0.5
+    for J, kind, angles in (
+        (rotation(2 * np.pi * one), Regime.INVARIANT_CIRCLE, {one}),
+        (contracting, Regime.INVARIANT_CIRCLE, {one}),
+        (block, Regime.TORUS, {one, two}),
+    ):
+        found = ladder(J, 0.9, 1.0, 2, **options)
+        np.testing.assert_array_equal(found["attractor"][:, 1], kind)
+        np.testing.assert_array_equal(found["attractor"][:, 0], Regime.FIXED_POINT)
+        base = found["base"][DOWN, 1]
+        np.testing.assert_allclose(np.sort(base[np.isfinite(base)]), np.sort(list(angles)), atol=1e-7)
+        assert found["line_count"][DOWN, 1] == len(angles)
+
+
+def test_two_oscillating_pairs_apart_make_a_torus_with_the_rotation_numbers_that_each_has_alone() -> None:
+    """Nonlinear, so that each circle attracts; the rotation numbers differ from those at the onset by 1e-3 and more."""
+    first, second = 1.2 * rotation(1.0), 1.15 * rotation(1.9)
+    J = np.block([[first, np.zeros((2, 2))], [np.zeros((2, 2)), second]])
+    options: dict[str, Any] = {"start": 1.05, "stop": 1.1, "gains": 2, "duration": 4096}
+    both = ladder(J, **options)
+    np.testing.assert_array_equal(both["attractor"], Regime.TORUS)
+    alone = np.array([ladder(block, **options)["base"][UP, :, 0] for block in (first, second)]).T
+    found = both["base"][UP]
+    # the pair may be any that makes the same lines: each rotation number is a combination of the two found
+    n = np.stack(np.meshgrid(np.arange(-6, 7), np.arange(-6, 7)), axis=-1).reshape(-1, 2)
+    for k in range(2):
+        for expected in alone[k]:
+            distance = n @ found[k] - expected
+            assert np.abs(distance - np.round(distance)).min() < 1e-6
+    assert np.abs(alone - np.array([1.0, 1.9]) / (2 * np.pi)).min() > 1e-4
+    np.testing.assert_allclose(both["exponent"][UP, :, :2], 0, atol=1e-3)
+    assert np.all(both["exponent"][UP, :, 2] < -0.05)
+
+
+def test_a_flow_oscillates_from_the_hopf_bifurcation_of_its_eigenvalues_on() -> None:
+    """x' = -x + g J tanh x, J with the eigenvalues 1.2 +- 0.8 i: at g = 1 / 1.2 with 0.8 g / 2 pi cycles per tau."""
+    J = np.array([[1.2, -0.8], [0.8, 1.2]])
+    gain, kind, angular = flow_onset(np.linalg.eigvals(J))
+    found = ladder(J, gain - 0.1, gain + 0.3, 3, model="rate", transient=150, duration=400, sampling=0.5)
+    assert kind == Onset.HOPF
+    ((met, at),) = events(found, UP)
+    assert met == Onset.HOPF
+    assert abs(at - gain) < 1e-6  # RK4 damps by (omega dt)^6 / 144 per step
+    np.testing.assert_allclose(found["event_rotation"][UP, 0], angular / (2 * np.pi), rtol=1e-5)
+    np.testing.assert_array_equal(found["attractor"][:, [0, 2]], [[Regime.FIXED_POINT, Regime.PERIODIC]] * 2)
+    assert abs(found["exponent"][UP, 2, 0]) < 2e-3
+
+
+@pytest.mark.parametrize(("g", "expected"), [(0.4, Regime.DRIVEN), (0.9, Regime.EXPANSIVE), (1.6, Regime.CHAOTIC)])
+def test_under_noise_the_three_regions_are_those_of_theory(g: float, expected: Regime) -> None:
+    """N = 200, gamma = 0.5, sigma = 0.7: well inside each region of mean-field theory (lambda_max, and radius of the bulk)."""
+    (state,) = snt(g, 0.5, 0.7)
+    theory = Regime.CHAOTIC if state.lambda_max > 0 else Regime.EXPANSIVE if 0.5 + state.gain_radius > 1 else Regime.DRIVEN
+    assert theory == expected
+    options = {"start": g, "stop": g + 1e-3, "gains": 2, "exponents": 1, "transient": 100, "duration": 2000}
+    context = context_of(Route, ensemble=Gaussian, **options)
+    found = Route.compute(route_tile(200, {"gamma": 0.5, "sigma": 0.7}), context, None).values
+    np.testing.assert_array_equal(found["route_attractor"], expected)
+    np.testing.assert_allclose(found["route_exponent"], state.lambda_max, atol=0.02)
+    radius = np.nan if expected == Regime.CHAOTIC else 0.5 + state.gain_radius
+    np.testing.assert_allclose(found["route_radius"], radius, atol=0.1)  # O(N^-1/2)
+
+
+def test_chaos_is_told_in_a_network_and_the_route_to_it_is_the_one_of_ruelle_and_takens() -> None:
+    """Realization 1 of N = 100 at this seed: fixed point, circle, T^2, chaos; the first event is exact by the eigenvalues."""
+    context = context_of(Route, start=0.95, stop=1.5, gains=12, transient=1000)
+    tile = route_tile(100, {}, realization=1)
+    found = {name: value[0] for name, value in Route.compute(tile, context, None).values.items()}
+    up = [Regime(int(r)) for r in found["route_attractor"][UP]]
+    assert up[0] == Regime.FIXED_POINT
+    assert up[1:8] == [Regime.INVARIANT_CIRCLE] * 7
+    assert up[8] == Regime.TORUS
+    assert up[-1] == Regime.CHAOTIC
+    assert found["route_ruelle_takens"] == 1
+    J = Gaussian.build(tile.network, Gaussian.Options(), context.seed).dense()
+    assert abs(found["route_event_g"][UP, 0] - map_onset(np.linalg.eigvals(J), 0.0)[0]) < 1e-9
+
+
+# ---- the pieces ------------------------------------------------------------------------------------------------------
+
+CHAOS = Evidence(
+    Regime.FLUCTUATING,
+    np.array([0.1, -0.1]),
+    np.full(2, 1e-3),
+    1e4,
+    is_all=False,
+    fits=(False, False),
+    is_one=False,
+    fraction=0.0,
+    K=1.0,
+)
+CIRCLE = replace(CHAOS, exponents=np.array([1e-4, -0.1]), fits=(True, False), is_one=True, fraction=1.0, K=0.0)
+TORUS = replace(CIRCLE, exponents=np.array([1e-4, -1e-4, -0.1]), errors=np.full(3, 1e-3), fits=(False, True), is_one=False)
+STILL = replace(CHAOS, returns=Regime.FIXED_POINT, exponents=np.array([-0.1, -0.2]), K=np.nan)
+NOISY = replace(CHAOS, is_noisy=True, radius=1.2, radius_error=0.01)
+NEUTRAL = replace(CIRCLE, exponents=np.zeros(2), errors=np.zeros(2), is_all=True)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        (CHAOS, Regime.CHAOTIC),
+        (CIRCLE, Regime.INVARIANT_CIRCLE),
+        (TORUS, Regime.TORUS),
+        (NEUTRAL, Regime.INVARIANT_CIRCLE),
+        (STILL, Regime.FIXED_POINT),
+        (replace(STILL, returns=Regime.PERIODIC), Regime.PERIODIC),
+        (replace(STILL, exponents=np.full(2, -np.inf), errors=np.full(2, np.nan)), Regime.FIXED_POINT),
+        # what does not agree is undecided
+        (replace(CIRCLE, fraction=0.9), Regime.UNDECIDED),
+        (replace(CIRCLE, exponents=np.array([-0.01, -0.1])), Regime.UNDECIDED),
+        (replace(CIRCLE, K=0.9), Regime.UNDECIDED),
+        (replace(CIRCLE, fits=(False, True), is_one=False), Regime.UNDECIDED),
+        (replace(CIRCLE, exponents=np.array([1e-4, -1e-3])), Regime.UNDECIDED),
+        (replace(TORUS, fits=(True, False), is_one=True), Regime.UNDECIDED),
+        (replace(TORUS, exponents=np.array([1e-4, 0, -1e-4])), Regime.UNDECIDED),
+        (replace(CHAOS, exponents=np.array([1e-3, -0.1])), Regime.UNDECIDED),
+        (replace(CHAOS, fraction=1.0, K=0.0), Regime.UNDECIDED),
+        (replace(CHAOS, returns=Regime.UNDECIDED), Regime.UNDECIDED),
+        (replace(CHAOS, exponents=np.array([np.nan, np.nan])), Regime.UNDECIDED),
+        (replace(STILL, exponents=np.array([-1e-3, -0.2])), Regime.UNDECIDED),
+        # a flow has one exponent 0 wherever it moves
+        (replace(CIRCLE, is_flow=True), Regime.PERIODIC),
+        (replace(CIRCLE, is_flow=True, returns=Regime.PERIODIC), Regime.PERIODIC),
+        (replace(STILL, is_flow=True, returns=Regime.PERIODIC), Regime.UNDECIDED),
+        (replace(TORUS, is_flow=True), Regime.TORUS),
+        (replace(NOISY), Regime.CHAOTIC),
+        (replace(NOISY, exponents=np.array([-0.1])), Regime.EXPANSIVE),
+        (replace(NOISY, exponents=np.array([-0.1]), radius=0.9), Regime.DRIVEN),
+        (replace(NOISY, exponents=np.array([-0.1]), radius=1.01), Regime.UNDECIDED),
+        (replace(NOISY, exponents=np.array([-1e-3])), Regime.UNDECIDED),
+    ],
+)  # fmt: skip
+def test_kinds_of_evidence_that_agree_give_a_name_and_others_none(evidence: Evidence, expected: Regime) -> None:
+    assert attractor(evidence) == expected
+
+
+def test_an_exponent_has_a_sign_beyond_two_errors_and_beyond_what_a_finite_time_leaves() -> None:
+    exponents, errors = np.array([0.03, 0.01, -0.01, -0.03, -1e-5]), np.array([0.01, 0.01, 0.01, 0.01, 0.0])
+    np.testing.assert_array_equal(signs(exponents, errors, 1e4), [1, 0, 0, -1, -1])
+    np.testing.assert_array_equal(signs(exponents[:2], np.full(2, 1e-4), 100), [1, 0])  # 2 / T = 0.02
+
+
+F, C, T, L, X, P = (
+    Regime.FIXED_POINT, Regime.INVARIANT_CIRCLE, Regime.TORUS, Regime.LOCKED, Regime.CHAOTIC, Regime.PERIODIC
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("regimes", "is_flow", "expected"),
+    [
+        ([F, F, C, C, T, X], False, True),
+        ([F, C, L, C, Regime.UNDECIDED, X, P, X], False, True),
+        ([F, P, X], False, False),
+        ([F, C, X, T, X], False, False),
+        ([C, T, X], False, False),
+        ([F, C, T], False, False),
+        ([F, P, T, X], True, True),
+        ([F, P, T, X], False, False),
+    ],
+)
+def test_the_route_of_ruelle_and_takens_is_a_sequence_of_attractors(regimes: list[int], is_flow: bool, expected: bool) -> None:
+    assert shows_ruelle_takens(regimes, is_flow=is_flow) == expected
+
+
+def rung(regime: Regime, period: float = np.nan, frequency: float = np.nan) -> Rung:
+    return Rung(1.0, regime, period, np.zeros(2), 1.0, 0.0, 0.0, frequency)
+
+
+def test_a_periodic_motion_is_locked_where_it_borders_on_a_circle_and_not_where_the_circle_grew_from_it() -> None:
+    path = [rung(F), rung(P, 2), rung(C, frequency=0.28), rung(P, 7), rung(P, 7), rung(P, 14), rung(X)]
+    met = [
+        Change(0, 1, Onset.FLIP, 1.0, period=1), Change(1, 2, Onset.NEIMARK_SACKER, 1.0, period=2),
+        Change(2, 3, Onset.SADDLE_NODE, 1.0, period=7), Change(4, 5, Onset.FLIP, 1.0, period=7), Change(5, 6, Onset.CHAOS),
+    ]  # fmt: skip
+    assert [r.regime for r in with_locking(path, met)] == [F, P, C, L, L, L, X]
+    elsewhere = [replace(r, frequency=0.35) for r in path]  # 7 x 0.35 is not near a whole number: another circle
+    assert [r.regime for r in with_locking(elsewhere, met)] == [F, P, C, P, P, P, X]
+    grown = [rung(F), rung(P, 2), rung(C, frequency=0.49)]
+    born = [Change(0, 1, Onset.FLIP, 1.0, period=1), Change(1, 2, Onset.SADDLE_NODE, 1.0, period=2)]
+    assert [r.regime for r in with_locking(grown, born)] == [F, P, C]
+    straight = [rung(F), rung(P, 4)]
+    assert [r.regime for r in with_locking(straight, [Change(0, 1, Onset.NEIMARK_SACKER, 1.0, period=1)])] == [F, L]
+
+
+@pytest.mark.parametrize("samples", [1000, 2048, 4096])
+def test_the_lines_of_a_series_are_its_frequencies_and_the_share_of_each_is_that_of_its_variance(samples: int) -> None:
+    """Amplitudes 1, 0.3 and, at the highest frequency, 0.1: a share of a^2 / 2, there a^2, of the variance."""
+    t, frequencies = np.arange(samples), np.array([0.1234567, 0.4071, 0.5])
+    lines = spectral_lines(np.array([1, 0.3, 0.1]) @ np.cos(2 * np.pi * frequencies[:, None] * t + 0.4) + 5)
+    power = np.array([0.5, 0.045, 0.01 * np.cos(0.4) ** 2])
+    np.testing.assert_allclose(lines.frequency, frequencies, atol=2e-3 / samples)
+    np.testing.assert_allclose(lines.share, power / power.sum(), rtol=1e-3)
+    assert lines.fraction == pytest.approx(1, abs=1e-4)
+
+
+def test_frequencies_are_found_behind_their_combinations() -> None:
+    t, one, two = np.arange(4096), 0.38197, 0.0711
+    circle = sum(0.4**n * np.cos(2 * np.pi * n * one * t) for n in range(1, 9))
+    third = np.cos(2 * np.pi * 3 * one * t) + 0.2 * np.cos(2 * np.pi * one * t)
+    torus = np.cos(2 * np.pi * one * t) * (1 + 0.3 * np.cos(2 * np.pi * two * t)) + 0.1 * np.cos(2 * np.pi * 2 * two * t)
+    pieces = np.cos(2 * np.pi * one * t) + 0.5 * np.cos(np.pi * t) + 0.2 * np.cos(2 * np.pi * (2 * one + 0.5) * t)
+    noise = np.random.Generator(np.random.Philox(5)).standard_normal(t.size)
+    for series in (circle, third, pieces):
+        np.testing.assert_allclose(base_frequencies(spectral_lines(series), 1), [one], atol=1e-6)
+    lines = spectral_lines(torus)
+    assert base_frequencies(lines, 1) is None
+    found = base_frequencies(lines, 2)
+    assert found is not None
+    n = np.stack(np.meshgrid(np.arange(-3, 4), np.arange(-3, 4)), axis=-1).reshape(-1, 2) @ found
+    for expected in (one, 2 * two, one + two):
+        assert np.abs(n - expected - np.round(n - expected)).min() < 1e-6
+    assert spectral_lines(noise).fraction < 0.05
+    assert base_frequencies(spectral_lines(np.zeros(64)), 1) is None
+
+
+def test_the_zero_one_test_tells_the_logistic_map_in_chaos_from_its_period_and_from_a_rotation() -> None:
+    """SOURCE: Gottwald & Melbourne 2009: K = 1 for the logistic map at 4 and at 3.97, 0 at 3.55 (period 8)."""
+
+    def logistic(mu: float) -> Floats:
+        x = np.empty(3000)
+        x[0] = 0.3
+        for i in range(1, x.size):
+            x[i] = mu * x[i - 1] * (1 - x[i - 1])
+        return x[1000:]
+
+    assert zero_one_test(logistic(4.0)) > 0.98
+    assert zero_one_test(logistic(3.97)) > 0.98
+    assert abs(zero_one_test(logistic(3.55))) < 0.05
+    assert abs(zero_one_test(np.cos(2 * np.pi * 0.2345 * np.arange(2000)))) < 0.05
+    assert np.isnan(zero_one_test(np.ones(100)))
+
+
+# ---- the stage -------------------------------------------------------------------------------------------------------
+
+
+def test_a_points_ladder_has_the_bits_it_has_alone() -> None:
+    points = [{"gamma": gamma, "initial": n, "sigma": s} for gamma in (0.0, 0.4) for n in (0, 1) for s in (0.0, 0.1)]
+    context = context_of(Route, start=0.5, stop=2.0, gains=3, transient=60, duration=256)
+    whole = Route.compute(route_tile(12, *points), context, None)
+    for p in (0, 3, 6):
+        alone = Route.compute(route_tile(12, points[p]), context, None)
+        for name, value in whole.values.items():
+            assert value[p].tobytes() == alone.values[name][0].tobytes(), name
+
+
+def test_a_gain_at_which_the_state_leaves_all_bounds_is_nan_and_the_others_are_not_touched() -> None:
+    found = ladder(np.diag([1.0, 0.2]), 0.5, 1.5, 3, model_transfer="linear")
+    assert found["status"] == Status.DIVERGED
+    np.testing.assert_array_equal(np.isnan(found["exponent"][..., 0]), [[False, False, True]] * 2)
+    np.testing.assert_array_equal(np.isnan(found["activity"][..., 0]), [[False, False, True]] * 2)
+    np.testing.assert_array_equal(found["attractor"][:, 2], Regime.UNDECIDED)
+    np.testing.assert_array_equal(found["attractor"][:, 0], Regime.FIXED_POINT)
+
+
+STUDY = """
+study: routes
+title: Two neurons
+seed: 3
+model: {name: snt}
+network: {ensemble: from_file, path: PATH}
+parameters: {N: 2}
+sweeps:
+  leak: {gamma: [0.0, 0.2], g: [0.5, 1.0, 1.5]}
+stages:
+  simulation: {transient: 10, duration: 16}
+  route: {start: 0.7, stop: 1.0, gains: 4, exponents: 2, transient: 300, duration: 512}
+"""
+
+
+def test_a_study_of_a_given_matrix_has_the_route_without_the_gain_among_its_axes(tmp_path: Path) -> None:
+    np.save(tmp_path / "J.npy", np.diag([1.25, 0.3]))
+    content = yaml.safe_load(STUDY.replace("PATH", str(tmp_path / "J.npy")))
+    dataset = rnn_atlas.open(run_serially(content, tmp_path).results)["leak"].load()
+    assert dataset["mean"].dims == ("realization", "g", "gamma")
+    assert dataset.route_attractor.dims == ("realization", "gamma", "ladder_direction", "ladder_gain")
+    np.testing.assert_allclose(dataset.ladder_gain, [0.7, 0.8, 0.9, 1.0])
+    assert dataset.route_activity.dims[-1] == "ladder_time"
+    assert dataset.ladder_frequency.attrs["units"] == "cycles step-1"
+    first = dataset.isel(realization=0, ladder_direction=0)
+    for gamma, left in ((0.0, 0.7), (0.2, np.nan)):  # onsets at 0.8, which is a gain itself, and 0.64, below the ladder
+        at = first.sel(gamma=gamma)
+        np.testing.assert_allclose(at.route_event_g.sel(ladder_gain=0.7, method="nearest"), left + 0.1, atol=1e-9)
+    assert str(dataset.route_attractor.attrs["flag_meanings"]).split()[1] == "fixed_point"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"start": 1.0, "stop": 1.0}, "start below stop"),
+        ({"exponents": 3}, "at most N = 2"),
+        ({"sampling": 2}, "sampling 1"),
+    ],
+)
+def test_a_ladder_that_cannot_be_climbed_is_refused(tmp_path: Path, options: dict[str, Any], sentence: str) -> None:
+    np.save(tmp_path / "J.npy", np.eye(2))
+    content = yaml.safe_load(STUDY.replace("PATH", str(tmp_path / "J.npy")))
+    content["stages"]["route"] |= options
+    with pytest.raises(StudyError, match=sentence):
+        study_from(content)
