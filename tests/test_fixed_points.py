@@ -40,7 +40,7 @@ def self_coupled(g: float) -> Floats:
 @pytest.mark.parametrize("g", [0.5, 0.99, 1.5, 2.0, 5.0])
 def test_a_self_coupled_neuron_has_one_fixed_point_up_to_g_1_and_three_above(g: float) -> None:
     equation = Equation(np.array([[g]]), np.zeros(1))
-    catalogue = found(equation, 500)
+    catalogue = found(equation)
     points = np.sort(catalogue.all_points[:, 0])
     np.testing.assert_allclose(points, self_coupled(g), rtol=1e-14, atol=1e-14)
     assert audit(equation, catalogue, certify(equation, catalogue.points)).is_complete

@@ -17,7 +17,7 @@ from rnn_atlas.kernels.lanes import I64, start_of
 
 SINGLES = 16
 _I32 = ir.IntType(32)
-_FLOATS = ir.VectorType(ir.FloatType(), SINGLES)
+FLOATS = ir.VectorType(ir.FloatType(), SINGLES)
 _INTEGERS = ir.VectorType(_I32, SINGLES)
 _ROW_BITS = 12
 MOST_ROWS = 1 << _ROW_BITS
@@ -38,7 +38,7 @@ class _Sizes(types.Type):
 @register_model(_Singles)
 class _SinglesModel(models.PrimitiveModel):
     def __init__(self, manager: Any, fe_type: Any) -> None:
-        super().__init__(manager, fe_type, _FLOATS)
+        super().__init__(manager, fe_type, FLOATS)
 
 
 @register_model(_Sizes)
@@ -50,15 +50,32 @@ class _SizesModel(models.PrimitiveModel):
 _singles, _sizes = _Singles(), _Sizes()
 
 
-def _splat(builder, value, kind):
+# ---- what intrinsics on vectors are written with ---------------------------------------------------------------------
+
+
+def splat(builder, value, kind=FLOATS):
+    """A vector of sixteen times the same number."""
     undefined = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(undefined, value, ir.Constant(_I32, 0))
     return builder.shuffle_vector(first, undefined, ir.Constant(_INTEGERS, [0] * SINGLES))
 
 
+def vector_at(builder, pointer, place):
+    """Address of the vector that starts `place` (i64) numbers behind a pointer."""
+    return builder.bitcast(builder.gep(pointer, [place]), FLOATS.as_pointer())
+
+
+def fused(builder, a, b, c):
+    """A b + c, rounded once."""
+    kind = ir.FunctionType(FLOATS, [FLOATS] * 3)
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{SINGLES}f32"), [a, b, c])
+
+
 def _address(context, builder, array_t, array, offset):
-    start = start_of(context, builder, array_t, array)
-    return builder.bitcast(builder.gep(start, [offset]), _FLOATS.as_pointer())
+    return vector_at(builder, start_of(context, builder, array_t, array), offset)
+
+
+# ---- their operations in compiled code -------------------------------------------------------------------------------
 
 
 @_intrinsic
@@ -88,7 +105,7 @@ def spread(typingctx, array, offset):
 
     def codegen(context, builder, signature, arguments):
         start = start_of(context, builder, signature.args[0], arguments[0])
-        return _splat(builder, builder.load(builder.gep(start, [arguments[1]])), _FLOATS)
+        return splat(builder, builder.load(builder.gep(start, [arguments[1]])))
 
     return _singles(array, types.intp), codegen
 
@@ -98,7 +115,7 @@ def everywhere(typingctx, value):
     """The same number in every lane."""
 
     def codegen(context, builder, signature, arguments):
-        return _splat(builder, arguments[0], _FLOATS)
+        return splat(builder, arguments[0])
 
     return _singles(types.float32), codegen
 
@@ -108,9 +125,7 @@ def minus_product(typingctx, a, b, c):
     """C - a b, rounded once."""
 
     def codegen(context, builder, signature, arguments):
-        kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
-        fused = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{SINGLES}f32")
-        return builder.call(fused, [builder.fneg(arguments[0]), *arguments[1:]])
+        return fused(builder, builder.fneg(arguments[0]), *arguments[1:])
 
     return _singles(_singles, _singles, _singles), codegen
 
@@ -138,8 +153,8 @@ def behind(typingctx, value, lane):
 
     def codegen(context, builder, signature, arguments):
         numbers = ir.Constant(_INTEGERS, list(range(SINGLES)))
-        is_behind = builder.icmp_signed(">", numbers, _splat(builder, builder.trunc(arguments[1], _I32), _INTEGERS))
-        return builder.select(is_behind, arguments[0], ir.Constant(_FLOATS, [0.0] * SINGLES))
+        is_behind = builder.icmp_signed(">", numbers, splat(builder, builder.trunc(arguments[1], _I32), _INTEGERS))
+        return builder.select(is_behind, arguments[0], ir.Constant(FLOATS, [0.0] * SINGLES))
 
     return _singles(_singles, types.intp), codegen
 
@@ -150,7 +165,7 @@ def beside(typingctx, a, b, lane):
 
     def codegen(context, builder, signature, arguments):
         numbers = ir.Constant(_INTEGERS, list(range(SINGLES)))
-        is_behind = builder.icmp_signed(">", numbers, _splat(builder, builder.trunc(arguments[2], _I32), _INTEGERS))
+        is_behind = builder.icmp_signed(">", numbers, splat(builder, builder.trunc(arguments[2], _I32), _INTEGERS))
         return builder.select(is_behind, arguments[1], arguments[0])
 
     return _singles(_singles, _singles, types.intp), codegen
@@ -176,9 +191,10 @@ def larger_of(typingctx, sizes, value, row):
     def codegen(context, builder, signature, arguments):
         sizes, value, row = arguments
         kept = ir.Constant(_INTEGERS, [0x7FFFFFFF & -MOST_ROWS] * SINGLES)
-        rows = _splat(builder, builder.trunc(row, _I32), _INTEGERS)
+        rows = splat(builder, builder.trunc(row, _I32), _INTEGERS)
         own = builder.or_(builder.and_(builder.bitcast(value, _INTEGERS), kept), rows)
-        return builder.select(builder.icmp_signed(">", own, sizes), own, sizes)
+        kind = ir.FunctionType(_INTEGERS, [_INTEGERS] * 2)
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.smax.v{SINGLES}i32"), [own, sizes])
 
     return _sizes(_sizes, _singles, types.intp), codegen
 
