@@ -5,6 +5,7 @@ from benchmarks import naive, peers
 from benchmarks.demo import ROUNDING
 from benchmarks.measure import Scale
 from benchmarks.report import Row, agreement
+from benchmarks.signals import lock_in_agrees
 from benchmarks.workloads import SETTLED, Tangents, crowd, prepared
 
 from rnn_atlas.kernels.simulate import advance
@@ -25,7 +26,7 @@ LEADING = 7
 def agreement_rows(scale: Scale) -> list[Row]:
     """numpy, and the peers that are there."""
     N = scale.all_exponents
-    rows = [trajectories_agree(N), spectra_agree(N)]
+    rows = [trajectories_agree(N), spectra_agree(N), lock_in_agrees(N)]
     if peers.installed("jax"):
         rows.append(jax_agrees(N))
     if peers.installed("pynamicalsys"):

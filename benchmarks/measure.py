@@ -18,6 +18,7 @@ class Scale:
     """How big the workloads are. `width`: points per tile, None for the stage's own; `shorter` divides the demo's durations.
 
     `flops` of a kernel's job; `triad_bytes` of each array, None for more than the last cache; `batches` that JAX is tried with.
+    `signals`: neurons and frequencies of the response.
     """
 
     rounds: int = 11
@@ -28,6 +29,7 @@ class Scale:
     wide_sizes: tuple[int, ...] = (1000,)
     few_exponents: tuple[int, int] = (500, 7)
     all_exponents: int = 100
+    signals: tuple[int, int] = (100, 64)
     flops: float = 2.5e9
     width: int | None = None
     shorter: int = 1
@@ -43,8 +45,8 @@ class Scale:
 FULL = Scale()
 TINY = Scale(
     rounds=1, dgemm=64, product_sizes=(16,), quiet_sizes=(16,), noisy_sizes=(16,), wide_sizes=(16,), few_exponents=(16, 7),
-    all_exponents=16, flops=1e6, width=2, shorter=5, naive_points=1, naive_spectrum_steps=3, batches=(8, 16), elements=512,
-    repeats=2, triad_bytes=2**16, peer_steps=640,
+    all_exponents=16, signals=(16, 4), flops=1e6, width=2, shorter=5, naive_points=1, naive_spectrum_steps=3,
+    batches=(8, 16), elements=512, repeats=2, triad_bytes=2**16, peer_steps=640,
 )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from benchmarks.limits import limit_rows
 from benchmarks.measure import FULL, Scale
 from benchmarks.picture import store_picture
 from benchmarks.report import Results, Row, markdown, store
+from benchmarks.signals import signal_rows
 from benchmarks.workloads import all_exponents_rows, few_exponents_rows, simulation_rows
 
 from rnn_atlas.provenance import versions
@@ -44,6 +45,7 @@ def measure(scale: Scale) -> Results:
     rows += [row for N in scale.quiet_sizes for row in simulation_rows(N, 0.0, scale)]
     rows += [row for N in scale.noisy_sizes for row in simulation_rows(N, NOISE, scale)]
     rows += few_exponents_rows(scale) + all_exponents_rows(scale)
+    rows += signal_rows(scale)
     rows += demo_rows(scale) + agreement_rows(scale)
     return Results(machine(), rows, peers.missing())
 

@@ -16,7 +16,14 @@ from rnn_atlas.stages.response_exact import stable_fixed_point
 from rnn_atlas.stages.response_graph import OWN, SHARED, effective_connectivity, peaks, resonances
 from rnn_atlas.stages.response_lock_in import hadamard
 from rnn_atlas.stages.response_plan import Estimate, Plan, z_score
-from rnn_atlas.stages.response_tangent import STARTS_PER_LAGS, error_growth, horizon, starts_together, tangent_kernels
+from rnn_atlas.stages.response_tangent import (
+    STARTS_PER_LAGS,
+    error_growth,
+    horizon,
+    pair_kernels,
+    starts_together,
+    tangent_kernels,
+)
 from rnn_atlas.stages.simulation import Simulation
 from rnn_atlas.status import Status
 from rnn_atlas.theory.mean_field import snt, snt_system
@@ -291,18 +298,39 @@ def test_the_kernel_of_one_step_is_the_leak_and_the_couplings_times_the_mean_slo
 
 
 def test_the_error_of_the_tangent_average_grows_as_mean_field_says() -> None:
-    """SOURCE: e^lambda_1 / (g <phi'>), the root mean square over the mean of the slopes: 1.518 at g = 3, no leak. To 10 %."""
+    """SOURCE: e^lambda_1 / (g <phi'>), the root mean square over the mean of the slopes: 1.518 at g = 3, no leak. To 5 %."""
     averages, state = snt_system(3.0).averages, snt(3.0)[0]
     expected = state.gain_radius / averages.slope(0.0, state.variance)
     assert expected == pytest.approx(1.518, abs=5e-4)
-    assert np.exp(state.lambda_max) < 0.91 * expected  # the growth of tangents alone would not do
+    assert np.exp(state.lambda_max) < 0.9 * expected  # the growth of tangents alone would not do
     tile, neurons = tile_of(500, {"g": 3.0}), tuple(range(16))
     context = context_of(Response, lags=5, duration=2800, emitters=neurons, receivers="all", period=8, frequencies=1)
     upstream = upstream_of(tile, context_of(Simulation, transient=100, duration=20))
     network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
     estimate = Estimate.of(tangent_kernels(Replicas(network, tile, 0, context, upstream), Plan.of(context, 500)))
     assert horizon(estimate) == 5
-    assert error_growth(estimate, 5) == pytest.approx(expected, rel=0.1)
+    assert error_growth(estimate, 5) == pytest.approx(expected, rel=0.05)
+
+
+def test_pairs_are_tangents_up_to_the_square_of_the_kick_until_they_part() -> None:
+    """Both over the very same starts in chaos: a bias of second order, a quarter at half the kick, below the standard error.
+
+    At lambda_1 = 0.18 pairs kicked by 1e-3 part after some 40 steps; here 5.
+    """
+    tile, settings = tile_of(9, {"g": 3.0}, K=4, realization=70), {"ensemble": SparseNetwork}
+    context = context_of(Response, lags=5, duration=4000, period=8, frequencies=1, **settings)
+    upstream = upstream_of(tile, context_of(Simulation, transient=1000, duration=50, **settings))
+    network, plan = SparseNetwork.build(tile.network, SparseNetwork.Options(), context.seed), Plan.of(context, 9)
+    fresh = (Replicas(network, tile, 0, context, upstream) for _ in range(3))
+    exact = tangent_kernels(next(fresh), plan).mean(axis=0)
+    bias = []
+    for kick in (2e-3, 1e-3):
+        found = Estimate.of(pair_kernels(next(fresh), plan, kick))
+        bias.append(found.mean - exact)
+    np.testing.assert_allclose(bias[0], 4 * bias[1], atol=0.1 * np.max(np.abs(bias[0])))
+    assert np.max(np.abs(bias[1])) > 1e-6
+    rms = [np.sqrt(np.mean(values**2, axis=(0, 1)))[1:] for values in (bias[1], found.error)]
+    assert np.all(rms[0] < 0.1 * rms[1])
 
 
 # ---- chaos: estimators that share nothing agree ----------------------------------------------------------------------

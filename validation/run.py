@@ -10,7 +10,6 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUM
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from inspect import getdoc
 from pathlib import Path
 from typing import Any
@@ -32,24 +31,11 @@ from rnn_atlas.stages.simulation import Simulation
 from rnn_atlas.status import Status
 from rnn_atlas.theory.mean_field import flow, flow_system
 from rnn_atlas.theory.transient import snt_transient
+from validation import response
 from validation.mutations import table as mutation_table
+from validation.rows import Row, bounded
 
 RESULTS = ROOT / "results"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One claim: what was measured, what it is compared with, and whether it holds."""
-
-    claim: str
-    found: str
-    bar: str
-    holds: bool
-
-
-def bounded(claim: str, value: float, bound: float) -> Row:
-    """A row for |value| <= bound."""
-    return Row(claim, f"{value:.3g}", f"<= {bound:g}", bool(abs(value) <= bound))
 
 
 def trivial_point_of_the_map() -> Iterator[Row]:
@@ -321,7 +307,8 @@ def mutations() -> Iterator[Row]:
 
 PARTS: tuple[Callable[[], Iterator[Row]], ...] = (
     trivial_point_of_the_map, trivial_point_of_the_flow, sum_rules, rounding_limit, zero_exponents,
-    infinite_networks, onset_under_noise, theory_over_a_grid, rank_one_structure, transient_of_networks, mutations,
+    infinite_networks, onset_under_noise, theory_over_a_grid, rank_one_structure, transient_of_networks, *response.PARTS,
+    mutations,
 )  # fmt: skip
 
 

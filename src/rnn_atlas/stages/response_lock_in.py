@@ -35,15 +35,18 @@ def lock_in_susceptibilities(run: Replicas, plan: Plan, amplitude: float) -> Com
     codes = hadamard(plan.emitters.size, n_codes(plan))
     starts = run.starts(CODES_TOGETHER, max(1, plan.lags))
     problem = run.columns(np.concatenate([starts, starts], axis=1))
-    found = np.zeros((plan.batches, plan.receivers.size, plan.emitters.size, plan.harmonics.size), complex)
+    shape = (plan.batches, plan.receivers.size, plan.emitters.size)
+    found = np.empty((*shape, plan.harmonics.size), complex)
     first = run.step
     for k, harmonic in enumerate(plan.harmonics):
+        total = np.zeros(shape, complex)
         for c in range(0, codes.shape[1], CODES_TOGETHER):
             some = codes[:, c : c + CODES_TOGETHER]
             place(problem, np.concatenate([starts, starts], axis=1))
             run.step = first  # the same noise for all columns
             answer = _answers(run, plan, problem, _signal(problem, plan, amplitude * some, int(harmonic)), int(harmonic))
-            found[..., k] += answer[:, plan.receivers] @ some.T / (amplitude * codes.shape[1])
+            total += answer[:, plan.receivers] @ some.T
+        found[..., k] = total / (amplitude * codes.shape[1])
     return found
 
 

@@ -118,7 +118,7 @@ def _error(batches: Floats, count: int) -> Floats:
 def z_score(a: Estimate, b: Estimate) -> NDArray[Any]:
     """(a - b) / its standard error, a and b independent; NaN where both are known exactly. Complex: z of both parts.
 
-    NOTE: an error below 1e-12 of the largest value is rounding and counts as that much.
+    NOTE: an error below 1e-12 of the largest value at the same lag or frequency, the last axis, is rounding and counts as that.
     """
     difference: NDArray[Any] = a.mean - b.mean
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -132,6 +132,6 @@ def z_score(a: Estimate, b: Estimate) -> NDArray[Any]:
 
 def _z(difference: Floats, first: Floats, second: Floats, scale: Floats) -> Floats:
     error = np.hypot(first, second)
-    rounding = 1e-12 * np.nanmax(np.abs(scale), initial=0.0)
+    rounding = 1e-12 * np.nanmax(np.abs(scale), axis=tuple(range(scale.ndim - 1)), initial=0.0)
     z = difference / np.maximum(error, rounding)
     return np.asarray(np.where((error < rounding) & (np.abs(difference) < rounding), np.nan, z))

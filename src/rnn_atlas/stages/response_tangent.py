@@ -8,6 +8,7 @@ error, until pairs part for good after ln(1 / kick) / lambda steps.
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnn_atlas.contracts import Floats
 from rnn_atlas.kernels.lanes import LANES, aligned_zeros
@@ -96,13 +97,22 @@ def horizon(estimate: Estimate) -> int:
 
 
 def error_growth(estimate: Estimate, last: int) -> float:
-    """Factor per step by which the relative error (rms over entries) grows up to the lag `last`; NaN if that is too short.
+    """Factor r per step by which the relative error (rms over entries) grows in the end; NaN if the lags up to `last` are few.
 
-    SOURCE: sqrt(<phi'^2>) / <phi'> of mean field without leak. The kernel's squares are those beyond the error's own.
+    SOURCE: mean field without leak. Tangents have the second moment <f'^2>^t and the mean <f'>^t, so that the square of the
+    relative error is (r^(2 t) - 1) / samples, r the root of the one over the other. The kernel's squares are those beyond the
+    error's own.
     """
+    from scipy.optimize import minimize_scalar
+
     squares, errors = np.mean(estimate.mean**2, axis=(0, 1)), np.mean(estimate.error**2, axis=(0, 1))
     lags = np.arange(1, last + 1)
-    if lags.size < 2 or not np.all(errors[lags] > 0):
+    if lags.size < 3 or not np.all(errors[lags] > 0):
         return float("nan")
-    relative = np.log(errors[lags] / (squares[lags] - errors[lags])) / 2.0
-    return float(np.exp(np.polyfit(lags, relative, 1)[0]))
+    relative = np.log(errors[lags] / (squares[lags] - errors[lags]))
+    return float(np.exp(minimize_scalar(lambda log_r: _misfit(relative, lags, log_r), bounds=(1e-6, 5.0), method="bounded").x))
+
+
+def _misfit(relative: Floats, lags: NDArray[np.int64], log_r: float) -> float:
+    """Variance of what the law leaves of the logarithms of the squares of relative errors; the number of samples is free."""
+    return float(np.var(relative - np.log(np.expm1(2.0 * lags * log_r))))

@@ -92,8 +92,8 @@ def _consequences(x: str, unit: str) -> Iterator[Variable]:
 
 def _horizon(unit: str) -> tuple[Variable, ...]:
     where = "last lag at which the squares of kernel_tangent exceed twice those of its error"
-    growth = "growth per step of the relative error of kernel_tangent up to the horizon"
+    growth = "growth per step that the relative error of kernel_tangent tends to"
     return (
         Variable("tangent_horizon", "lag up to which the tangent average is used", unit, where),
-        Variable("tangent_error_growth", growth, "1", "fit to the root mean square over entries"),
+        Variable("tangent_error_growth", growth, "1", "fit up to the horizon, mean field without leak"),
     )
