@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rnn_atlas.contracts import Coefficients, Floats, Variable
 from rnn_atlas.fixed_points.audit import audit
-from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, separation
+from rnn_atlas.fixed_points.catalogue import DRAWN, POOLS, Catalogue, separation
 from rnn_atlas.fixed_points.certificate import certify
 from rnn_atlas.fixed_points.equation import Equation, eigenvalues, unstable_directions
 from rnn_atlas.fixed_points.reduced import LowRank, enumerate_low_rank
@@ -48,8 +48,8 @@ def _numbers(rate: str) -> tuple[Variable, ...]:
         Variable("is_complete", "whether all audits say that none is missing", "1", _AUDIT, dtype="i1", flags=told),
         count("index_sum", "sum of the certified signs of det(1 - J phi'); 1 of a complete list", _AUDIT),
         count("n_overlapping", "pairs of certified balls that overlap", _CERTIFICATE),
-        number("coverage", "share of the basins' mass that the pool with most finds has found", _AUDIT),
-        number("recaptured", "share of a second pool's classes that the first has; NaN if there is no second", _AUDIT),
+        number("coverage", "1 - f1 / n of the pool with most finds that starts from no point found", _AUDIT),
+        number("recaptured", "share of late finds of random starts that were known already; NaN without any", _AUDIT),
         number("separation", "smallest distance of two fixed points, largest coordinate counted", "search"),
         count("pool_starts", "starts of each pool", dims=("pool",)),
         count("pool_hits", "successes of each pool", dims=("pool",)),
@@ -128,7 +128,7 @@ def of_catalogue(found: Found, equation: Equation, catalogue: Catalogue) -> dict
         "is_complete": np.int8(report.is_complete),
         "index_sum": report.index_sum,
         "n_overlapping": report.overlapping,
-        "coverage": report.coverage[np.argmax(np.sum(hits > 0, axis=0))],
+        "coverage": _largest_coverage(report.coverage, hits),
         "recaptured": report.recaptured,
         "separation": separation(catalogue.all_points),
         "pool_starts": catalogue.starts,
@@ -146,6 +146,12 @@ def of_catalogue(found: Found, equation: Equation, catalogue: Catalogue) -> dict
     }
     states = equation.states(catalogue.points)
     return numbers | _seen(found, states, catalogue.multiplicity, modes, columns)
+
+
+def _largest_coverage(coverage: Floats, hits: NDArray[np.int64]) -> float:
+    """Of the pool with most finds among those that do not follow up what was found."""
+    pools = [POOLS.index("homotopy"), *DRAWN]
+    return float(coverage[max(pools, key=lambda p: np.sum(hits[:, p] > 0))])
 
 
 def enumerated(found: Found, problem: LowRank, *, is_odd: bool) -> dict[str, Any]:

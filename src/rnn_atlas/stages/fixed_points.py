@@ -24,7 +24,7 @@ from rnn_atlas.contracts import (
 )
 from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, merged
 from rnn_atlas.fixed_points.certificate import CURVATURE
-from rnn_atlas.fixed_points.equation import BOUNDED, LARGEST, ODD, Equation, phi_and_slope
+from rnn_atlas.fixed_points.equation import BOUNDS, LARGEST, ODD, Equation, phi_and_slope
 from rnn_atlas.fixed_points.reduced import LARGEST_RANK, LowRank
 from rnn_atlas.fixed_points.search import Starts, search
 from rnn_atlas.identity import stream
@@ -44,8 +44,8 @@ from rnn_atlas.stages.fixed_point_observables import (
 )
 from rnn_atlas.status import Status
 
-Pool = Literal["homotopy", "perturbed", "mean_field", "trajectory"]
-_ALL: tuple[Pool, ...] = ("homotopy", "perturbed", "mean_field", "trajectory")
+Pool = Literal["homotopy", "branches", "perturbed", "mean_field", "trajectory"]
+_ALL: tuple[Pool, ...] = ("homotopy", "branches", "perturbed", "mean_field", "trajectory")
 _PER_POINT = 150
 """Factorizations per fixed point at least, where there are many of them."""
 _HITS = 8
@@ -79,7 +79,7 @@ class FixedPoints(Stage):
         streams: int = Field(
             1, ge=1, le=10_000, description="Numbered searches; each is a task of its own, and resumed on its own."
         )
-        pools: tuple[Pool, ...] = Field(_ALL, min_length=1, description="Where searches start from; they take turns.")
+        pools: tuple[Pool, ...] = Field(_ALL, min_length=1, description="Where searches start from; most is spent on branches.")
         transient: float = Field(200, ge=0, description="Discarded before the trajectory is recorded.")
         duration: float = Field(400, gt=0, description="Length of the recorded trajectory.")
         samples: int = Field(400, ge=2, le=100_000, description="States of the trajectory that are stored.")
@@ -167,7 +167,7 @@ def low_rank_of(network: Network, tile: Tile, context: Context, column: int) -> 
         float(c.gain_in[column]),
         lambda y: phi_and_slope(y, code)[0],
         lambda y: phi_and_slope(y, code)[1],
-        1.0 if code in BOUNDED else np.inf,
+        1.0 if code in BOUNDS else np.inf,
         CURVATURE[code],
     )
 
