@@ -18,6 +18,8 @@ from rnn_atlas.kernels.transfer import transfer_and_slope
 Singles = NDArray[np.float32]
 NEWTON = 12
 """Factorizations of one polish at most."""
+DUST = 1e-20
+"""Slopes below this are taken for 0 in single precision: far in saturation they would be subnormal numbers, which are slow."""
 
 
 class Terms(NamedTuple):
@@ -105,7 +107,8 @@ def place_jacobian(terms, room):
     """The rows I - A diag(slopes) in room.B, zeros behind them."""
     N, width = terms.A.shape[0], room.B.shape[1]
     for i in range(N):
-        room.slope32[0, i] = np.float32(room.slope[i])
+        slope = room.slope[i] if room.slope[i] > DUST else 0.0
+        room.slope32[0, i] = np.float32(slope)
     for i in range(N):
         for j in range(0, width, SINGLES):
             store(room.B, i * width + j, load(terms.minus_A, i * width + j) * load(room.slope32, j))
