@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rnn_atlas.contracts import Coefficients, Floats
 from rnn_atlas.errors import AtlasError
-from rnn_atlas.kernels.singles import MOST_ROWS
+from rnn_atlas.kernels.pivots import MOST_ROWS
 from rnn_atlas.kernels.transfer import ERF, LINEAR, LOGISTIC, TANH, transfer_and_slope
 
 LARGEST = MOST_ROWS - 3

@@ -149,10 +149,10 @@ class _Hunt:
         return np.append(y, t)
 
     def _tangent(self, y: Floats, v: Floats, heading: float) -> Floats:
-        """Of the curve at y, of length 1; t grows along it if heading is 1."""
-        slope = np.linalg.solve(np.eye(y.size) - self.equation.jacobians(y), -v)
-        tangent = np.append(slope, 1.0)
-        return np.asarray(heading * tangent / np.linalg.norm(tangent))
+        """Of the curve at y, of length 1: what [DG v] maps to 0; t grows along it if heading is 1."""
+        rows = np.column_stack([np.eye(y.size) - self.equation.jacobians(y), v])
+        tangent = np.linalg.qr(rows.T, mode="complete")[0][:, -1]
+        return np.asarray(tangent * (heading if tangent[-1] >= 0.0 else -heading))
 
     # ---- descents ----
 

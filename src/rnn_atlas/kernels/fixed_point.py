@@ -9,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnn_atlas.kernels.compiled import compiled, inlined, uncounted
-from rnn_atlas.kernels.lanes import LANES, aligned_zeros
-from rnn_atlas.kernels.lanes import everywhere as every_lane
-from rnn_atlas.kernels.lanes import load as load_lanes
-from rnn_atlas.kernels.lanes import total as total_of_lanes
+from rnn_atlas.kernels.lanes import LANES, aligned_zeros, everywhere, load, store, total
 from rnn_atlas.kernels.lu import room_for_rows, solve
+from rnn_atlas.kernels.pivots import SINGLES
 from rnn_atlas.kernels.product import Floats, padded
-from rnn_atlas.kernels.singles import SINGLES, load, single_zeros, store
 from rnn_atlas.kernels.transfer import transfer_and_slope
 
 Singles = NDArray[np.float32]
 NEWTON = 12
 """Factorizations of one polish at most."""
+DUST = 1e-20
+"""Slopes below this are taken for 0 in single precision: far in saturation they would be subnormal numbers, which are slow."""
 
 
 class Terms(NamedTuple):
@@ -52,17 +51,27 @@ class Room(NamedTuple):
 def terms_of(A: Floats, b: Floats, code: int) -> Terms:
     """The equation in the kernels' form."""
     N = b.size
-    wide, single = aligned_zeros(N, padded(N, LANES)), single_zeros(N, padded(N + 3, SINGLES))
+    wide, single = aligned_zeros(N, padded(N, LANES)), single_zeros(N, width_for(N))
     wide[:, :N], single[:, :N] = A, -A
     return Terms(wide, single, np.array(b, float), code)
 
 
 def room_for(N: int) -> Room:
     """Buffers for N neurons."""
-    width, height = padded(N + 3, SINGLES), padded(N, LANES)
+    width, height = width_for(N), padded(N, LANES)
     doubles = aligned_zeros(height), aligned_zeros(height), np.zeros(N), np.zeros(N), np.zeros(N)
-    B, swaps = single_zeros(room_for_rows(N + 1), width), np.zeros(N + 1, np.int64)
-    return Room(*doubles, single_zeros(1, width), B, swaps, single_zeros(2, width), single_zeros(2, width))
+    slope32, B, r, X = (single_zeros(rows, width) for rows in (1, room_for_rows(N + 1), 2, 2))
+    return Room(*doubles, slope32, B, np.zeros(N + 1, np.int64), r, X)
+
+
+def width_for(N: int) -> int:
+    """Numbers of a float32 row with room for N + 3, in whole vectors."""
+    return padded(N + 3, SINGLES)
+
+
+def single_zeros(rows: int, width: int) -> Singles:
+    """(rows, width) of them."""
+    return aligned_zeros(rows, width, dtype=np.float32)
 
 
 @inlined
@@ -80,13 +89,13 @@ def evaluate(terms, room, y, t, v):
         room.f[i] = y[i]
     transfer_and_slope(terms.code, room.f, room.slope, 0, N)
     for i in range(N):
-        even, odd, row = every_lane(0.0), every_lane(0.0), i * width  # two sums that need not wait for one another
+        even, odd, row = everywhere(0.0), everywhere(0.0), i * width  # two sums that need not wait for one another
         for j in range(0, width - LANES, 2 * LANES):
-            even = load_lanes(terms.A, row + j) * load_lanes(room.f, j) + even
-            odd = load_lanes(terms.A, row + j + LANES) * load_lanes(room.f, j + LANES) + odd
+            even = load(terms.A, row + j) * load(room.f, j) + even
+            odd = load(terms.A, row + j + LANES) * load(room.f, j + LANES) + odd
         if width % (2 * LANES):
-            even = load_lanes(terms.A, row + width - LANES) * load_lanes(room.f, width - LANES) + even
-        r = (y[i] - terms.b[i] + t * v[i]) - total_of_lanes(even + odd)
+            even = load(terms.A, row + width - LANES) * load(room.f, width - LANES) + even
+        r = (y[i] - terms.b[i] + t * v[i]) - total(even + odd)
         room.residual[i] = r
         if not abs(r) <= worst:  # NaN too
             worst = abs(r)
@@ -98,7 +107,8 @@ def place_jacobian(terms, room):
     """The rows I - A diag(slopes) in room.B, zeros behind them."""
     N, width = terms.A.shape[0], room.B.shape[1]
     for i in range(N):
-        room.slope32[0, i] = np.float32(room.slope[i])
+        slope = room.slope[i] if room.slope[i] > DUST else 0.0
+        room.slope32[0, i] = np.float32(slope)
     for i in range(N):
         for j in range(0, width, SINGLES):
             store(room.B, i * width + j, load(terms.minus_A, i * width + j) * load(room.slope32, j))

@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from rnn_atlas.kernels.compiled import compiled, inlined, uncounted
-from rnn_atlas.kernels.fixed_point import Singles, copy, evaluate, place_jacobian, polish
+from rnn_atlas.kernels.fixed_point import Singles, copy, evaluate, place_jacobian, polish, single_zeros, width_for
+from rnn_atlas.kernels.lanes import load, store
 from rnn_atlas.kernels.lu import eliminate_symmetric, gram, room_for_rows, substitute
-from rnn_atlas.kernels.product import Floats, padded
-from rnn_atlas.kernels.singles import SINGLES, load, single_zeros, store
+from rnn_atlas.kernels.pivots import SINGLES
+from rnn_atlas.kernels.product import Floats
 
 PATIENCE = 12
 """Steps within which a descent has to gain a tenth, if it is to find a fixed point."""
@@ -33,7 +34,7 @@ class Slope(NamedTuple):
 
 def slope_for(N: int) -> Slope:
     """Buffers for N neurons."""
-    rows, width = room_for_rows(N), padded(N + 3, SINGLES)
+    rows, width = room_for_rows(N), width_for(N)
     return Slope(single_zeros(rows, width), single_zeros(rows, width), np.zeros(N), np.zeros(N))
 
 

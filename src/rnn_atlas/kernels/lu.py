@@ -15,27 +15,26 @@ from numba import extending, types
 from numba.core import cgutils
 
 from rnn_atlas.kernels.compiled import inlined, uncounted
-from rnn_atlas.kernels.lanes import I64, start_of
-from rnn_atlas.kernels.product import padded
-from rnn_atlas.kernels.singles import (
-    FLOATS,
-    SINGLES,
-    behind,
-    beside,
+from rnn_atlas.kernels.lanes import (
+    I64,
+    constant,
     everywhere,
-    fused,
-    larger_of,
+    fma,
     load,
+    load_vector,
     minus_product,
-    no_sizes,
-    row_of,
     splat,
     spread,
+    start_of,
     store,
+    store_vector,
     total,
-    vector_at,
+    vector_of,
 )
+from rnn_atlas.kernels.pivots import SINGLES, behind, beside, larger_of, no_sizes, row_of
+from rnn_atlas.kernels.product import padded
 
+_VECTOR = vector_of(types.float32)
 intrinsic: Any = extending.intrinsic  # its own annotation does not know that the first argument is left out in calls
 ROWS, VECTORS = 4, 2
 """Rows and vectors that stand in registers while they take the updates of a panel."""
@@ -46,7 +45,31 @@ def room_for_rows(n: int) -> int:
     return padded(n, ROWS) + ROWS
 
 
-# ---- the two inner loops, written out ---------------------------------------------------------------------------------
+# ---- what stands in registers ----------------------------------------------------------------------------------------
+
+
+class _Row:
+    """Row + r of an array of float32 rows, in LLVM's code."""
+
+    def __init__(self, builder, start, width, row, r):
+        r = ir.Constant(I64, r) if isinstance(r, int) else r
+        self._builder, self._start = builder, builder.gep(start, [builder.mul(builder.add(row, r), width)])
+
+    def load(self, column):
+        """The vector that starts at a column."""
+        return load_vector(self._builder, _VECTOR, self._start, column)
+
+    def store(self, value, column):
+        """Writes it."""
+        store_vector(self._builder, value, self._start, column)
+
+    def spread(self, column):
+        """The one number in a column, in every lane."""
+        return splat(self._builder, self._builder.load(self._builder.gep(self._start, [column])), _VECTOR)
+
+
+def _columns_from(builder, column, count):
+    return [builder.add(column, ir.Constant(I64, v * SINGLES)) for v in range(count)]
 
 
 def _panel_update(n_rows: int, n_vectors: int, symmetric: bool = False):
@@ -58,23 +81,23 @@ def _panel_update(n_rows: int, n_vectors: int, symmetric: bool = False):
     @intrinsic
     def update(typingctx, B, row, column, panel, width):
         def codegen(context, builder, signature, arguments):
-            place = _places(context, builder, signature, arguments[0], arguments[4])
-            _, row, column, panel, _ = arguments
-            own = [place(row, r) for r in range(n_rows)]
-            vectors = [builder.add(column, ir.Constant(I64, v * SINGLES)) for v in range(n_vectors)]
-            places = {(r, v): own[r].vector(vectors[v]) for r in range(n_rows) for v in range(n_vectors)}
-            sums = {key: cgutils.alloca_once_value(builder, builder.load(at, align=4)) for key, at in places.items()}
+            B_value, row, column, panel, width = arguments
+            start = start_of(context, builder, signature.args[0], B_value)
+            own = [_Row(builder, start, width, row, r) for r in range(n_rows)]
+            columns = _columns_from(builder, column, n_vectors)
+            sums = [[cgutils.alloca_once_value(builder, line.load(at)) for at in columns] for line in own]
             with cgutils.for_range(builder, ir.Constant(I64, SINGLES), intp=I64) as loop:
-                pivot, at = place(panel, loop.index), builder.add(panel, loop.index)
-                minus = [builder.fneg(builder.load(pivot.vector(column), align=4)) for column in vectors]
+                pivot, at = _Row(builder, start, width, panel, loop.index), builder.add(panel, loop.index)
+                minus = [builder.fneg(pivot.load(column)) for column in columns]
                 if symmetric:
                     minus = [builder.fmul(x, pivot.spread(at)) for x in minus]
                 for r in range(n_rows):
                     a = pivot.spread(builder.add(row, ir.Constant(I64, r))) if symmetric else own[r].spread(at)
-                    for v in range(n_vectors):
-                        builder.store(fused(builder, a, minus[v], builder.load(sums[r, v])), sums[r, v])
-            for key, at in places.items():
-                builder.store(builder.load(sums[key]), at, align=4)
+                    for x, place in zip(minus, sums[r], strict=True):
+                        builder.store(fma(builder, a, x, builder.load(place)), place)
+            for line, places in zip(own, sums, strict=True):
+                for at, place in zip(columns, places, strict=True):
+                    line.store(builder.load(place), at)
             return context.get_dummy_value()
 
         return types.void(B, row, column, panel, width), codegen
@@ -90,19 +113,20 @@ def _inner_products(n_rows: int, n_vectors: int):
         def codegen(context, builder, signature, arguments):
             B_value, row, column, n, width, C_value = arguments
             start = start_of(context, builder, signature.args[0], B_value)
-            place = _places(context, builder, signature, C_value, width, 5)
-            vectors = [builder.add(column, ir.Constant(I64, v * SINGLES)) for v in range(n_vectors)]
-            keys = [(r, v) for r in range(n_rows) for v in range(n_vectors)]
-            sums = {key: cgutils.alloca_once_value(builder, ir.Constant(FLOATS, [0.0] * SINGLES)) for key in keys}
+            target = start_of(context, builder, signature.args[5], C_value)
+            columns = _columns_from(builder, column, n_vectors)
+            zero = constant(_VECTOR, 0.0)
+            sums = [[cgutils.alloca_once_value(builder, zero) for _ in columns] for _ in range(n_rows)]
             with cgutils.for_range(builder, n, intp=I64) as loop:
-                own = builder.gep(start, [builder.mul(loop.index, width)])
-                x = [builder.load(vector_at(builder, own, at), align=4) for at in vectors]
+                line = _Row(builder, start, width, loop.index, 0)
+                vectors = [line.load(at) for at in columns]
                 for r in range(n_rows):
-                    a = splat(builder, builder.load(builder.gep(own, [builder.add(row, ir.Constant(I64, r))])))
-                    for v in range(n_vectors):
-                        builder.store(fused(builder, a, x[v], builder.load(sums[r, v])), sums[r, v])
-            for r, v in keys:
-                builder.store(builder.load(sums[r, v]), place(row, r).vector(vectors[v]), align=4)
+                    a = line.spread(builder.add(row, ir.Constant(I64, r)))
+                    for x, place in zip(vectors, sums[r], strict=True):
+                        builder.store(fma(builder, a, x, builder.load(place)), place)
+            for r, places in enumerate(sums):
+                for at, place in zip(columns, places, strict=True):
+                    _Row(builder, target, width, row, r).store(builder.load(place), at)
             return context.get_dummy_value()
 
         return types.void(B, row, column, n, width, C), codegen
@@ -115,39 +139,21 @@ def _finish_rows(typingctx, B, panel, column, width):
     """The rows of a panel of SINGLES pivots take each other's updates in one vector of columns behind it."""
 
     def codegen(context, builder, signature, arguments):
-        place = _places(context, builder, signature, arguments[0], arguments[3])
-        _, panel, column, _ = arguments
-        rows = [place(panel, r) for r in range(SINGLES)]
-        x = [builder.load(row.vector(column), align=4) for row in rows]
+        B_value, panel, column, width = arguments
+        start = start_of(context, builder, signature.args[0], B_value)
+        rows = [_Row(builder, start, width, panel, r) for r in range(SINGLES)]
+        x = [row.load(column) for row in rows]
         for k in range(SINGLES):
             at = builder.add(panel, ir.Constant(I64, k))
             x[k] = builder.fmul(x[k], rows[k].spread(at))
             minus = builder.fneg(x[k])
             for r in range(k + 1, SINGLES):
-                x[r] = fused(builder, rows[r].spread(at), minus, x[r])
+                x[r] = fma(builder, rows[r].spread(at), minus, x[r])
         for row, value in zip(rows, x, strict=True):
-            builder.store(value, row.vector(column), align=4)
+            row.store(value, column)
         return context.get_dummy_value()
 
     return types.void(B, panel, column, width), codegen
-
-
-def _places(context, builder, signature, array, width, argument=0):
-    """Rows of an array: place(row, r) is row + r, which knows its vectors and its spread numbers by their columns."""
-    start = start_of(context, builder, signature.args[argument], array)
-
-    class Row:
-        def __init__(self, row, r):
-            r = ir.Constant(I64, r) if isinstance(r, int) else r
-            self.start = builder.gep(start, [builder.mul(builder.add(row, r), width)])
-
-        def vector(self, column):
-            return vector_at(builder, self.start, column)
-
-        def spread(self, column):
-            return splat(builder, builder.load(builder.gep(self.start, [column])))
-
-    return Row
 
 
 _many = _panel_update(ROWS, VECTORS)
