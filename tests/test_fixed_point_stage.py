@@ -187,3 +187,23 @@ def test_the_report_tells_how_many_were_found_certified_and_complete(listed: Fin
     assert cells[:2] == ["gains", "8"]
     assert cells[2:5] == [str(int(dataset.n_fixed_points.min())), "..", str(int(dataset.n_fixed_points.max()))]
     assert cells[-3:] == ["100.00%", str(int((dataset.index_sum == 1).sum())), str(int((dataset.is_complete == 1).sum()))]
+
+
+def test_slow_points_are_minima_of_the_kinetic_energy_in_a_list_of_their_own(tmp_path: Path) -> None:
+    """At each the gradient of q vanishes and q does not; none is among the fixed points, which are what they were without."""
+    text = content(parameters={"N": 12}, sweeps={"one": {"g": 4.0}}, realizations=4)
+    text["stages"]["fixed_points"] |= {"slow_points": 40, "samples": 200, "duration": 200, "streams": 1}
+    atlas = rnn_atlas.open(run_serially(text, tmp_path).results)
+    slow = atlas.catalogue("one", 12, name="slow_points").load()
+    assert slow.sizes["entry"] == int(atlas["one"].entries_slow_points.sum()) > 0
+    for x, q, realization in zip(slow.slow_point.values, slow.kinetic_energy.values, slow.realization.values, strict=True):
+        J = 4.0 * atlas.network("one", N=12, realization=int(realization))
+        velocity = -x + J @ np.tanh(x)
+        gradient = (-np.eye(12) + J / np.cosh(x) ** 2).T @ velocity
+        assert q == pytest.approx(velocity @ velocity / 2, rel=1e-9)
+        assert q > 1e-8
+        assert np.linalg.norm(gradient) < 1e-3 * np.linalg.norm(velocity)
+    without = content(parameters={"N": 12}, sweeps={"one": {"g": 4.0}}, realizations=4)
+    without["stages"]["fixed_points"] |= {"samples": 200, "duration": 200, "streams": 1}
+    other = rnn_atlas.open(run_serially(without, tmp_path / "without").results)
+    np.testing.assert_array_equal(other.catalogue("one", 12).fixed_point, atlas.catalogue("one", 12).fixed_point)

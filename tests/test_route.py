@@ -503,3 +503,13 @@ def test_a_ladder_that_cannot_be_climbed_is_refused(tmp_path: Path, options: dic
     content["stages"]["route"] |= options
     with pytest.raises(StudyError, match=sentence):
         study_from(content)
+
+
+def test_the_cost_of_a_ladder_is_counted_as_by_hand_and_its_bytes_are_those_that_it_stores() -> None:
+    """3 gains; two states in 8 columns over 100 + 256 steps; with 2 tangents each, 16 columns more, over 25 + 256 steps."""
+    context = context_of(Route, ensemble=Gaussian, start=0.5, stop=1.5, gains=3, transient=100, duration=256, exponents=2)
+    tile = route_tile(40, {})
+    cost = Route.cost(tile, context)
+    assert cost.flops == 3 * (8 * 356 + 24 * 281) * 2 * 40 * 40
+    stored = sum(np.asarray(value).nbytes for value in Route.compute(tile, context, None).values.values())
+    assert 0.8 * stored < cost.stored < 1.5 * stored

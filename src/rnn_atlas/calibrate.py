@@ -1,13 +1,16 @@
 """How fast this machine is: a short run of the kernels themselves, so that `plan` can forecast."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from rnn_atlas.kernels.lanes import LANES
+from rnn_atlas.kernels import low_rank, simulate
+from rnn_atlas.kernels.lanes import LANES, lanes_in
 from rnn_atlas.kernels.product import ROWS, pack, padded
-from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.sparse import NO_ROWS
 from rnn_atlas.kernels.step import AFFINE, Columns, Couplings, lanes, pack_structure, rk4_scheme, to_blocks, workspace
 from rnn_atlas.kernels.tangent import orthonormalize
@@ -15,6 +18,7 @@ from rnn_atlas.kernels.transfer import TANH
 
 _SECONDS = 0.08
 _LARGEST = 2000
+_MOST_NEURONS = 100_000
 _PER_TILE = 0.03
 
 
@@ -22,17 +26,24 @@ _PER_TILE = 0.03
 class Machine:
     """Measured speeds of one core, each measured when first asked for."""
 
-    _column_step: dict[tuple[int, int], float] = field(default_factory=dict)
+    _column_step: dict[tuple[Any, ...], float] = field(default_factory=dict)
     _rates: dict[str, float] = field(default_factory=dict)
 
-    def column_step(self, N: int, columns: int) -> float:
+    def column_step(self, N: int, columns: int, dtype: DTypeLike = np.float64) -> float:
         """Seconds of one step of one column of a dense network; above N = 2000 scaled from there."""
         size = min(N, _LARGEST)
-        count = min(padded(max(columns, 1), LANES), 128)
-        key = (size, count)
+        key = (size, min(padded(max(columns, 1), lanes_in(dtype)), 128), dtype)
         if key not in self._column_step:
-            self._column_step[key] = _time_step(size, count)
+            self._column_step[key] = _time_step(*key)
         return self._column_step[key] * (N / size) ** 2
+
+    def low_rank_step(self, N: int, rank: int, points: int, dtype: DTypeLike = np.float64) -> float:
+        """Seconds of one step of one point of a purely low-rank network; above N = 100,000 scaled from there."""
+        size = min(N, _MOST_NEURONS)
+        key = (size, rank, min(max(points, 1), 16), dtype)
+        if key not in self._column_step:
+            self._column_step[key] = _time_low_rank_step(*key)
+        return self._column_step[key] * (N / size)
 
     def eigen_flops(self) -> float:
         """Flops per second in dense eigenvalues and singular values, counting 25 N^3."""
@@ -61,25 +72,41 @@ class Machine:
         return _PER_TILE
 
 
-def _time_step(N: int, columns: int) -> float:
-    """Median seconds per column and step of three short runs."""
+def _time_step(N: int, columns: int, dtype: DTypeLike) -> float:
+    """Seconds per column and step of a dense network."""
     random = np.random.Generator(np.random.Philox(N))
-    height, one = padded(N, ROWS), np.ones(columns)
-    Z = to_blocks(random.standard_normal((N, columns)), height)
-    none = np.zeros(0, np.int64)
-    setting = Columns(
-        lanes(2 * one), lanes(one), lanes(0 * one), lanes(one), np.zeros((0, LANES)), np.zeros_like(Z), none, none,
-        rk4_scheme(1.0), np.zeros(2, np.uint64),
-    )  # fmt: skip
-    structure = pack_structure(np.zeros((N, 0)), np.zeros((0, N)))
-    couplings = Couplings(N, pack(random.standard_normal((N, N)) / np.sqrt(N)), NO_ROWS, *structure)
+    Z = to_blocks(random.standard_normal((N, columns)), padded(N, ROWS), dtype)
+    structure = pack_structure(np.zeros((N, 0)), np.zeros((0, N)), dtype)
+    rows = NO_ROWS._replace(weights=NO_ROWS.weights.astype(dtype))
+    couplings = Couplings(N, pack(random.standard_normal((N, N)) / np.sqrt(N), dtype), rows, *structure)
     work = workspace(Z, couplings, Z.shape[0], AFFINE)
-    steps = 1
-    times: list[float] = []
-    advance(AFFINE, TANH, couplings, setting, Z, work, 0, 1)
-    while not times or times[-1] < _SECONDS:
+    setting = _setting(lanes, columns, Z, dtype)
+    return _timed(lambda n: simulate.advance(AFFINE, TANH, couplings, setting, Z, work, 0, n)) / columns
+
+
+def _time_low_rank_step(N: int, rank: int, points: int, dtype: DTypeLike) -> float:
+    """Seconds per point and step of a purely low-rank network."""
+    random = np.random.Generator(np.random.Philox(N))
+    network = low_rank.low_rank(random.standard_normal((N, rank)), random.standard_normal((rank, N)) / N, dtype)
+    Z = low_rank.to_rows(random.standard_normal((N, points)), dtype)
+    work, setting = low_rank.room(Z, network, AFFINE), _setting(low_rank.alike, points, Z, dtype)
+    return _timed(lambda n: low_rank.advance(AFFINE, TANH, network, setting, Z, work, 0, n)) / points
+
+
+def _setting(spread: Callable[..., Any], count: int, Z: Any, dtype: DTypeLike) -> Columns:
+    """What the columns are run with: gain 2, no leak, noise or drive."""
+    one, nobody = spread(np.ones(count), dtype), np.zeros(0, np.int64)
+    scheme, key = rk4_scheme(1.0, dtype), np.zeros(2, np.uint64)
+    return Columns(2 * one, one, 0 * one, one, one[:0], np.zeros_like(Z), nobody, nobody, scheme, key)
+
+
+def _timed(advance: Callable[[int], object]) -> float:
+    """Seconds per step: of runs of twice as many steps each time, the first that is long enough."""
+    steps, seconds = 1, 0.0
+    advance(1)
+    while seconds < _SECONDS:
         steps = 2 * steps
         start = time.perf_counter()
-        advance(AFFINE, TANH, couplings, setting, Z, work, 0, steps)
-        times.append(time.perf_counter() - start)
-    return times[-1] / (steps * columns)
+        advance(steps)
+        seconds = time.perf_counter() - start
+    return seconds / steps

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import psutil
 
 from rnn_atlas import tiles
@@ -66,8 +67,13 @@ def _seconds(tile: Tile, cost: Cost, context: Context, machine: "Machine") -> fl
     total = machine.tile_overhead() + cost.elementwise / machine.orthonormalization_flops()
     if cost.column_steps:
         N = tile.network.N
-        flops = cost.flops / cost.column_steps
-        per_step = machine.column_step(N, cost.columns) if flops >= N * N else 2e-8 * N + 3e-10 * flops
+        flops, dtype = cost.flops / cost.column_steps, np.float32 if cost.is_single else np.float64
+        if cost.is_low_rank:
+            per_step = machine.low_rank_step(N, round(flops / (4 * N)), cost.columns, dtype)
+        elif flops >= N * N:
+            per_step = machine.column_step(N, cost.columns, dtype)
+        else:
+            per_step = 2e-8 * N + 3e-10 * flops
         return total + cost.column_steps * per_step
     return total + cost.flops / machine.eigen_flops()
 

@@ -51,7 +51,7 @@ _LABELS = {
     "trajectory_time": "time",
     "coordinate": "coordinate over the gain of the equivalent flow",
     "radius": "|lambda + 1| over the gain of the equivalent flow",
-    "pool": "pool of starts: 0 homotopy, 1 perturbed, 2 mean field, 3 trajectory",
+    "pool": "pool of starts: 0 homotopy, 1 branches, 2 perturbed, 3 mean field, 4 trajectory",
 }
 FLAGS = tuple((int(s), s.name.lower()) for s in Status)
 

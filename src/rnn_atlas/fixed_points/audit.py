@@ -1,37 +1,43 @@
-"""Audits: what speaks for and against a catalogue being complete, and how many fixed points there may be."""
+"""Audits: what speaks for and against a catalogue being complete, and how many fixed points there may be.
+
+Nothing can prove a catalogue of many neurons complete. A wrong sum of indices disproves it; what is left are estimates from
+how often classes were found, which are lower bounds, since some fixed points are much harder to find than others.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from rnn_atlas.contracts import Floats
-from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, Integers
+from rnn_atlas.fixed_points.catalogue import DRAWN, POOLS, Catalogue, Integers
 from rnn_atlas.fixed_points.certificate import Certificates, overlaps
 from rnn_atlas.fixed_points.equation import Equation
 
-ENOUGH = 0.999
-"""Coverage from which on a pool speaks for completeness."""
+INDEPENDENT = 10
+"""Independent finds, late in the search, that have to be known ones."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """Of one catalogue, in fixed points where not said to be in classes.
+    """Of one catalogue. `found`, `certified`, `estimate` count fixed points; the other estimates count classes.
 
-    found, certified: how many. overlapping: pairs of balls that overlap. index_sum: of the certified signs, +1 of a complete
-    set (Poincare-Hopf); `is_odd_count`: a complete set without degenerate points is odd in number. Per pool (pools,), NaN of
-    a pool without successes: coverage 1 - f1 / n (Good and Turing) and chao1, classes. chao2: classes by the starts of the
-    homotopy that hold them. lincoln_petersen: classes, by the classes that two pools share; NaN where there is one.
-    recaptured: share of the smaller pool's classes that the larger has too. estimate: the largest of the estimates.
+    overlapping: pairs of certified balls that overlap. index_sum: of the certified signs; 1 of a complete set if phi is bounded
+    (Poincare-Hopf). Per pool (pools,), NaN where it found nothing: `coverage` 1 - f1 / n (Good and Turing), `chao1`.
+    chao1_all: from the hits of all pools. chao2_curves: from the curves of the homotopy that hold a class; chao2_streams: from
+    the streams that found it. recaptured: of the finds of drawn pools (`catalogue.DRAWN`), late in their streams, the share
+    known before, or to other streams; lincoln_petersen: the classes estimated from all such finds. NaN where there are none.
+    findings: what speaks against completeness, in words.
     """
 
     found: int
     certified: int
     overlapping: int
     index_sum: int
-    is_odd_count: bool
     coverage: Floats
     chao1: Floats
-    chao2: float
+    chao1_all: float
+    chao2_curves: float
+    chao2_streams: float
     lincoln_petersen: float
     recaptured: float
     estimate: float
@@ -39,78 +45,97 @@ class Audit:
 
     @property
     def is_complete(self) -> bool:
-        """Nothing was found that speaks against it."""
+        """Whether nothing speaks against it; then all audits agree."""
         return not self.findings
 
 
 def audit(equation: Equation, catalogue: Catalogue, certificates: Certificates) -> Audit:
-    """The audit of a catalogue and the certificates of its points."""
-    hits, many = catalogue.hits(), catalogue.multiplicity
-    used = [p for p in range(len(POOLS)) if np.any(hits[:, p])]
-    coverage = np.array([good_turing(hits[:, p]) for p in range(len(POOLS))])
-    estimates = np.array([chao1(hits[:, p]) for p in range(len(POOLS))])
-    by_curves = chao2(catalogue, 0)
-    shared, recaptured = recapture(hits, used)
-    both = [1, -1] if catalogue.is_odd else [1]
-    balls = np.concatenate([sign * catalogue.points[many >= (1 if sign > 0 else 2)] for sign in both])
-    radii = np.concatenate([certificates.radius[many >= (1 if sign > 0 else 2)] for sign in both])
-    over = len(overlaps(balls, radii))
-    index_sum = int(np.sum(many * certificates.sign))
-    certified = int(np.sum(many * certificates.certified))
-    n, classes = catalogue.count, len(many)
-    estimate = max([float(classes), *estimates[used], by_curves, shared], key=lambda value: -1.0 if np.isnan(value) else value)
-    findings = _findings(n, certified, over, index_sum, equation.is_bounded, coverage[used], estimate - classes, recaptured)
+    """The audit of a catalogue, with the certificates of its points."""
+    hits, many, classes = catalogue.hits(), catalogue.multiplicity, len(catalogue.points)
+    paired = many == 2
+    balls = np.concatenate([catalogue.points, -catalogue.points[paired]])
+    over = len(overlaps(balls, np.concatenate([certificates.radius, certificates.radius[paired]])))
+    index_sum, certified = int(np.sum(many * certificates.sign)), int(np.sum(many * certificates.certified))
+    curves = catalogue.hit_pool == POOLS.index("homotopy")
+    by_curves = chao2(catalogue.hit_class[curves], catalogue.hit_start[curves], int(catalogue.starts[0]))
+    by_streams = chao2(catalogue.hit_class, catalogue.hit_stream, catalogue.streams)
+    all_hits = chao1(np.sum(hits, axis=1))
+    recaptured, census, late = recapture(catalogue)
+    unseen = np.nanmax([0.0, all_hits - np.sum(np.any(hits, axis=1)), by_streams - classes, census - classes])
+    findings = _findings(equation, catalogue.count, certified, over, index_sum, float(unseen), recaptured, late)
+    estimate = catalogue.count + float(unseen) * (2 if catalogue.is_odd else 1) * bool(findings)
+    pools = [hits[:, p] for p in range(len(POOLS))]
     return Audit(
-        n, certified, over, index_sum, n % 2 == 1, coverage, estimates, by_curves, shared, recaptured,
-        n + (estimate - classes) * (2 if catalogue.is_odd else 1), findings,
+        catalogue.count, certified, over, index_sum, np.array([good_turing(own) for own in pools]),
+        np.array([chao1(own) for own in pools]), all_hits, by_curves, by_streams, census, recaptured, estimate, findings,
     )  # fmt: skip
 
 
 def _findings(
-    n: int, certified: int, over: int, index_sum: int, is_bounded: bool, coverage: Floats, unseen: float, recaptured: float
+    equation: Equation, found: int, certified: int, over: int, index_sum: int, unseen: float, recaptured: float, late: int
 ) -> tuple[str, ...]:
-    """What speaks against completeness, in words."""
+    """What speaks against completeness."""
+    bounded = equation.is_bounded
     checks = (
-        (certified < n, f"{n - certified} of {n} points are not certified"),
+        (certified < found, f"{found - certified} of {found} points are not certified"),
         (over > 0, f"{over} pairs of certified balls overlap"),
-        (is_bounded and index_sum != 1, f"the indices sum up to {index_sum}, not to 1"),
-        (is_bounded and n % 2 == 0, f"the number of fixed points, {n}, is even"),
-        (not np.any(coverage >= ENOUGH), "no pool of starts covers the catalogue"),
-        (unseen >= 0.5, f"about {unseen:.0f} classes are unseen"),
-        (np.isnan(recaptured), "no second pool of starts was there to compare with"),
-        (recaptured < 1.0, f"a second pool found classes of which only {recaptured:.1%} were known"),
+        (bounded and index_sum != 1, f"the indices sum up to {index_sum}, not to 1"),
+        (bounded and found % 2 == 0, f"the number of fixed points, {found}, is even"),
+        (unseen >= 0.5, f"some {unseen:.1f} classes are estimated to be unseen"),
+        (late < INDEPENDENT, f"independent starts found {late} points in the later half, too few to tell"),
+        (recaptured < 1.0, f"of the points that independent starts found, {recaptured:.1%} were known"),
     )
     return tuple(text for is_wrong, text in checks if is_wrong)
 
 
 def good_turing(hits: Integers) -> float:
-    """Coverage 1 - f1 / n, from how often each class was found (classes,); NaN without any success."""
+    """Coverage 1 - f1 / n, from how often each class was found (classes,): the share of finds that would be known ones."""
     n = int(np.sum(hits))
     return 1.0 - float(np.sum(hits == 1)) / n if n else np.nan
 
 
 def chao1(hits: Integers) -> float:
-    """Classes there are, at least: S + f1 (f1 - 1) / (2 (f2 + 1)) (Chao 1984, bias-corrected); NaN without any success."""
+    """Classes there are at least, from how often each was found: S + f1 (f1 - 1) / (2 (f2 + 1)) (Chao 1984, bias-corrected)."""
     f1, f2 = int(np.sum(hits == 1)), int(np.sum(hits == 2))
     return float(np.sum(hits > 0)) + f1 * (f1 - 1) / (2.0 * (f2 + 1)) if np.any(hits) else np.nan
 
 
-def chao2(catalogue: Catalogue, pool: int) -> float:
-    """The same from the number of starts of a pool that found a class, of m: S + (1 - 1/m) Q1 (Q1 - 1) / (2 (Q2 + 1))."""
-    own, m = catalogue.hit_pool == pool, int(catalogue.starts[pool])
-    pairs = np.unique(np.stack([catalogue.hit_class[own], catalogue.hit_start[own]]), axis=1)
-    times = np.bincount(pairs[0], minlength=len(catalogue.points))
-    return float(np.sum(times > 0)) + (1.0 - 1.0 / m) * (chao1(times) - float(np.sum(times > 0))) if np.any(own) else np.nan
+def chao2(classes: Integers, occasions: Integers, count: int) -> float:
+    """The same from the number of occasions, of `count`, at which each was found: the unseen times 1 - 1 / count (Chao 1987).
 
-
-def recapture(hits: Integers, used: list[int]) -> tuple[float, float]:
-    """Lincoln-Petersen's estimate of the classes (Chapman's form), and the share of the second pool's that the first has.
-
-    Of the two pools with most classes; NaN where there are fewer than two.
+    classes, occasions (m,) of each find. NaN for less than two occasions.
     """
-    if len(used) < 2:
-        return np.nan, np.nan
-    first, second = sorted(used, key=lambda p: -int(np.sum(hits[:, p] > 0)))[:2]
-    a, b = hits[:, first] > 0, hits[:, second] > 0
-    n1, n2, both = int(np.sum(a)), int(np.sum(b)), int(np.sum(a & b))
-    return (n1 + 1) * (n2 + 1) / (both + 1) - 1.0, both / n2
+    if count < 2 or classes.size == 0:
+        return np.nan
+    pairs = np.unique(np.stack([classes, occasions]), axis=1)
+    times = np.bincount(pairs[0])
+    seen = float(np.sum(times > 0))
+    return seen + (1.0 - 1.0 / count) * (chao1(times) - seen)
+
+
+def recapture(catalogue: Catalogue) -> tuple[float, float, int]:
+    """Of the finds of drawn pools in the later half of each stream the share known already; the classes there are, by
+    Lincoln and Petersen's estimate taken find by find (Schnabel 1938); how many finds there are in those halves.
+
+    Known is what the stream found before, or another stream at any time. NaN without such finds.
+    """
+    known_before, marked, late = [], [], []
+    streams = np.unique(np.stack([catalogue.hit_class, catalogue.hit_stream]), axis=1)
+    holders = np.bincount(streams[0], minlength=len(catalogue.points))
+    for stream in range(catalogue.streams):
+        rows = np.flatnonzero(catalogue.hit_stream == stream)
+        own = catalogue.hit_class[rows]
+        first = np.zeros(own.size, bool)
+        first[np.unique(own, return_index=True)[1]] = True
+        alone = holders[own] == 1
+        elsewhere = int(np.sum(holders > 0)) - int(np.sum(first & alone))
+        before = np.cumsum(first & alone) - (first & alone)
+        drawn = np.flatnonzero(np.isin(catalogue.hit_pool[rows], DRAWN))
+        known_before.append(~(first & alone)[drawn])
+        marked.append(elsewhere + before[drawn])
+        late.append(np.arange(drawn.size) >= drawn.size // 2)
+    known, numbers, is_late = np.concatenate(known_before), np.concatenate(marked), np.concatenate(late)
+    if known.size == 0:
+        return np.nan, np.nan, 0
+    census = float(np.sum(numbers)) / float(np.sum(known)) if np.any(known) else np.inf
+    return float(np.mean(known[is_late])), census, int(np.sum(is_late))

@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from rnn_atlas.contracts import Coefficients, Floats
 from rnn_atlas.errors import AtlasError
-from rnn_atlas.kernels.singles import MOST_ROWS
+from rnn_atlas.kernels.pivots import MOST_ROWS
 from rnn_atlas.kernels.transfer import ERF, LINEAR, LOGISTIC, TANH, transfer_and_slope
 
 LARGEST = MOST_ROWS - 3
 """Neurons up to which the kernels go."""
 ODD = (TANH, ERF, LINEAR)
-BOUNDED = (TANH, ERF, LOGISTIC)
+BOUNDS = {TANH: (-1.0, 1.0), ERF: (-1.0, 1.0), LOGISTIC: (0.0, 1.0)}
+"""Of the bounded phi."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,12 @@ class Equation:
     @cached_property
     def is_bounded(self) -> bool:
         """Whether phi is, so that all fixed points lie in a box and their indices sum up to 1."""
-        return self.code in BOUNDED
+        return self.code in BOUNDS
+
+    @property
+    def activities(self) -> tuple[float, float]:
+        """The bounds of phi; -1 and 1 where it has none."""
+        return BOUNDS.get(self.code, (-1.0, 1.0))
 
     @cached_property
     def box(self) -> Floats:

@@ -1,4 +1,4 @@
-"""Searches: random-forcing homotopies and descents from several pools of starts, until a budget of factorizations is spent."""
+"""Searches: curves of a random-forcing homotopy and descents, from several pools of starts, by a budget of factorizations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,25 +6,35 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rnn_atlas.contracts import Floats
-from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, Register
+from rnn_atlas.errors import AtlasError
+from rnn_atlas.fixed_points.catalogue import DRAWN, POOLS, Catalogue, Register
 from rnn_atlas.fixed_points.equation import Equation, phi_and_slope
-from rnn_atlas.kernels.fixed_point import Room, Terms, polish, room_for, terms_of
-from rnn_atlas.kernels.homotopy import Pace, track
-from rnn_atlas.kernels.least_squares import descend
+from rnn_atlas.kernels.fixed_point import polish_all, room_for, terms_of
+from rnn_atlas.kernels.homotopy import curve_at, track
+from rnn_atlas.kernels.least_squares import descend_all, slope_for
 
-CURVE = 4000
-"""Factorizations of one curve at most."""
-BATCH = 50
-"""Descents in turn."""
+CURVE = 1000
+"""Factorizations of one curve at most: longer ones come back to where they were."""
+BATCH = 8
+"""Descents at a time."""
+SETTLED = 6
+"""Hits per class that bring nothing new, after which a search may end."""
+INDEPENDENT = 20
+"""Hits of drawn pools that there have to be by then."""
 SATURATED = 12.0
 """Beyond |y| = 12 every bounded phi is flat."""
-NEAR, DESCENT, POLISH = 1e-3, 200, 15
+SHARES = {"homotopy": 0.05, "branches": 0.65, "perturbed": 0.2, "mean_field": 0.05, "trajectory": 0.05}
+"""Of the factorizations. Where most points are found per factorization (measured: N = 100, g = 3 and 4) goes most."""
+AMPLITUDES = (1.0, 2.0)
+"""Of perturbations, relative to the root mean square of the point perturbed."""
 
 
 @dataclass(frozen=True)
 class Starts:
-    """What descents may start from, beside points found: a `trajectory` (T, N), and the mean-field `variance` (N,) of y
-    around `mean`.
+    """What descents may start from: points of a `trajectory` (T, N), and random ones.
+
+    These are Gaussian of this `mean` and `variance`, numbers or (N,), the variance times a number from 0.3 to 1.1; or, without
+    a variance, y = A s + b of independent activities s, uniform between the bounds of phi.
     """
 
     trajectory: Floats | None = None
@@ -33,124 +43,154 @@ class Starts:
 
 
 def search(
-    equation: Equation, generator: np.random.Generator, budget: int, starts: Starts | None = None, pools: Sequence[str] = POOLS
+    equation: Equation,
+    generator: np.random.Generator,
+    budget: int,
+    starts: Starts | None = None,
+    pools: Sequence[str] = POOLS,
+    *,
+    settle: bool = True,
 ) -> Catalogue:
-    """One stream of a search: what it finds with `budget` factorizations. A pure function of equation, generator and options.
+    """One stream of a search: what it finds with `budget` factorizations; it may exceed them by those of a batch or a polish.
 
-    pools: which of POOLS take part; those without anything to start from do not.
+    A pure function of its arguments and the generator's state. pools: which of POOLS take part, those that have anything to
+    start from; they share the budget in the ratio of SHARES. settle: end earlier where SETTLED hits per class known have
+    brought no new one, and drawn pools that take part found INDEPENDENT points.
     """
-    hunt = _Hunt(equation, generator, starts or Starts(), budget)
-    turns = [pool for pool in pools if hunt.can(pool)]
-    while hunt.spent < budget and turns:
-        for pool in turns:
-            if hunt.spent < budget:
-                hunt.take(pool)
+    if unknown := [name for name in pools if name not in POOLS]:
+        raise AtlasError(f"a search for fixed points starts from {', '.join(POOLS)}; got {', '.join(unknown)}")
+    hunt = _Hunt(equation, generator, starts or Starts())
+    while hunt.spent < budget and not (settle and hunt.is_settled(pools)):
+        takers = [pool for pool in pools if hunt.can(pool)]
+        if not takers:
+            break
+        hunt.take(min(takers, key=lambda pool: hunt.factorizations[POOLS.index(pool)] / SHARES[pool]), budget)
     return hunt.catalogue()
 
 
 @dataclass
 class _Hunt:
-    """A search under way."""
+    """A search under way. visits: per class, how often curves started there or came by; quiet: hits since the last new one."""
 
     equation: Equation
     generator: np.random.Generator
     given: Starts
-    budget: int
-    terms: Terms = field(init=False)
-    room: Room = field(init=False)
-    register: Register = field(init=False)
     hits: list[tuple[int, int, int]] = field(init=False, default_factory=list)
+    visits: list[int] = field(init=False, default_factory=list)
+    quiet: int = field(init=False, default=0)
+    drawn_hits: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        N = self.equation.N
-        self.terms, self.room = terms_of(self.equation.A, self.equation.b, self.equation.code), room_for(N)
-        self.register = Register(N, self.equation.is_odd)
-        self.still, self.out = np.zeros(N), np.zeros((CURVE, N))
+        e = self.equation
+        self.terms, self.room, self.slope = terms_of(e.A, e.b, e.code), room_for(e.N), slope_for(e.N)
+        self.register, self.out = Register(e.N, e.is_odd), np.zeros((CURVE, e.N))
         self.starts, self.factorizations = np.zeros(len(POOLS), np.int64), np.zeros(len(POOLS), np.int64)
-        self._record(0, self._polished(0, np.zeros((1, N))))
+        self.far = e.box + SATURATED if e.is_bounded else np.full(e.N, np.inf)
+        origin, size = np.zeros((1, e.N)), np.zeros(1)
+        self.factorizations[0] += polish_all(self.terms, self.room, origin, e.goal, size)
+        self.visits += [0] * len(self.register.add(origin[size <= e.goal]))
 
     @property
     def spent(self) -> int:
         return int(np.sum(self.factorizations))
 
+    def is_settled(self, pools: Sequence[str]) -> bool:
+        """Whether nothing new has come for long."""
+        drawn = any(POOLS.index(pool) in DRAWN and self.can(pool) for pool in pools)
+        enough = not drawn or self.drawn_hits >= INDEPENDENT
+        return enough and self.quiet >= SETTLED * max(len(self.register.points), 5)
+
     def can(self, pool: str) -> bool:
-        needs = {"trajectory": self.given.trajectory, "mean_field": self.given.variance}
-        return needs.get(pool, self.given) is not None
-
-    def take(self, pool: str) -> None:
-        """One turn of a pool."""
-        number = POOLS.index(pool)
+        """Whether a pool has anything to start from."""
         if pool == "homotopy":
-            self._curve(number)
-            return
-        for _ in range(BATCH):
-            if self.spent >= self.budget:
-                return
-            self.starts[number] += 1
-            self._record(number, self._descended(number, self._start(pool)))
+            return self.equation.is_odd or self.equation.is_bounded
+        if pool in ("branches", "perturbed"):
+            return bool(self.visits)
+        return pool == "mean_field" or self.given.trajectory is not None
 
-    def _start(self, pool: str) -> Floats:
-        N, random = self.equation.N, self.generator
-        if pool == "perturbed":
-            known = self.register.points
-            origin = known[int(random.integers(len(known)))] if known else np.zeros(N)
-            size = max(1.0, float(np.sqrt(np.mean(origin**2))))
-            return np.asarray(origin + random.uniform(0.1, 1.0) * size * random.standard_normal(N))
-        if pool == "trajectory" and self.given.trajectory is not None:
-            return np.array(self.given.trajectory[int(random.integers(len(self.given.trajectory)))])
-        scale = np.sqrt(random.uniform(0.3, 1.1) * np.asarray(self.given.variance, float))
-        return np.asarray(self.given.mean + scale * random.standard_normal(N))
+    def take(self, pool: str, budget: int) -> None:
+        """One curve or one batch of descents."""
+        number = POOLS.index(pool)
+        if pool in ("homotopy", "branches"):
+            self._follow(number, min(CURVE, budget - self.spent))
+        else:
+            self._descend(number)
 
-    def _curve(self, pool: int) -> None:
-        """Follows one curve: through 0 if the equation is odd, else from far away."""
-        v = self.generator.standard_normal(self.equation.N)
-        z, tangent = self._from_zero(v) if self.equation.is_odd else self._from_far(v)
-        far = self.equation.box + SATURATED
-        most = min(CURVE, self.budget - self.spent)
-        count, used, _ = track(self.terms, self.room, Pace(), v, z, tangent, far, most, self.out)
-        self.starts[pool] += 1
+    # ---- curves ----
+
+    def _follow(self, pool: int, most: int) -> None:
+        e, v = self.equation, self.generator.standard_normal(self.equation.N)
+        z = np.zeros(e.N + 1)
+        heading = 1.0
+        if POOLS[pool] == "branches":
+            z[: e.N] = self._least_visited()
+            heading = 1.0 if self.generator.random() < 0.5 else -1.0
+        elif not e.is_odd:
+            z, heading = self._far_away(v), -1.0
+        curve = curve_at(z, self._tangent(z[: e.N], v, heading))
+        marks, out = self.register.direction, self.out
+        count, used, _ = track(self.terms, self.room, curve, v, self.far, e.goal, most, marks, out)
         self.factorizations[pool] += used
-        self._record(pool, self._polished(pool, self.out[:count]))
+        self._record(pool, out[:count], np.zeros(count, np.int64))
+        self.starts[pool] += 1
 
-    def _from_zero(self, v: Floats) -> tuple[Floats, Floats]:
-        N = self.equation.N
-        return np.zeros(N + 1), self._tangent(np.zeros(N), v, 1.0)
+    def _least_visited(self) -> Floats:
+        """The first of the points that curves have been at least often."""
+        chosen = min(range(len(self.visits)), key=self.visits.__getitem__)
+        self.visits[chosen] += 1
+        return self.register.points[chosen]
 
-    def _from_far(self, v: Floats) -> tuple[Floats, Floats]:
-        """Where |t| is so large that only one solution is left; heading inwards."""
-        e = self.equation
-        t = float(np.max((e.box + SATURATED) / np.abs(v)))
+    def _far_away(self, v: Floats) -> Floats:
+        """(y, t) with t so large that one solution is left."""
+        e, t = self.equation, float(np.max(self.far / np.abs(v)))
         y = e.b - t * v
         for _ in range(5):
             y = e.A @ phi_and_slope(y, e.code)[0] + e.b - t * v
-        return np.append(y, t), self._tangent(y, v, -1.0)
+        return np.append(y, t)
 
     def _tangent(self, y: Floats, v: Floats, heading: float) -> Floats:
-        """Of the curve at y, of length 1."""
-        slope = np.linalg.solve(np.eye(y.size) - self.equation.jacobians(y), -v)
-        tangent = np.append(slope, 1.0)
-        return np.asarray(heading * tangent / np.linalg.norm(tangent))
+        """Of the curve at y, of length 1: what [DG v] maps to 0; t grows along it if heading is 1."""
+        rows = np.column_stack([np.eye(y.size) - self.equation.jacobians(y), v])
+        tangent = np.linalg.qr(rows.T, mode="complete")[0][:, -1]
+        return np.asarray(tangent * (heading if tangent[-1] >= 0.0 else -heading))
 
-    def _descended(self, pool: int, y: Floats) -> Floats:
-        size, _, used = descend(self.terms, self.room, y, self.still, NEAR, 0.0, DESCENT)
-        self.factorizations[pool] += used
-        return self._polished(pool, y[None]) if size <= NEAR else np.zeros((0, y.size))
+    # ---- descents ----
 
-    def _polished(self, pool: int, rough: Floats) -> Floats:
-        """The fixed points (n, N) that Newton's method reaches from these."""
-        kept = []
-        for y in rough.copy():
-            size, used = polish(self.terms, self.room, y, self.still, self.equation.goal, POLISH)
-            self.factorizations[pool] += used
-            if size <= self.equation.goal:
-                kept.append(y)
-        return np.array(kept).reshape(-1, self.equation.N)
+    def _descend(self, pool: int) -> None:
+        e, points, sizes = self.equation, np.array([self._start(POOLS[pool]) for _ in range(BATCH)]), np.zeros(BATCH)
+        self.factorizations[pool] += descend_all(self.terms, self.room, self.slope, points, e.goal, sizes)
+        good = np.flatnonzero(sizes <= e.goal)
+        self._record(pool, points[good], good)
+        self.starts[pool] += BATCH
 
-    def _record(self, pool: int, points: Floats) -> None:
-        classes, _ = self.register.add(points)
-        self.hits += [(int(k), pool, int(self.starts[pool])) for k in classes]
+    def _start(self, pool: str) -> Floats:
+        e, random = self.equation, self.generator
+        if pool == "perturbed":
+            y = self.register.points[int(random.integers(len(self.visits)))]
+            size = np.sqrt(np.mean(y**2)) or 1.0
+            return np.asarray(y + random.uniform(*AMPLITUDES) * size * random.standard_normal(e.N))
+        if pool == "trajectory" and self.given.trajectory is not None:
+            return np.array(self.given.trajectory[int(random.integers(len(self.given.trajectory)))])
+        if self.given.variance is None:
+            return np.asarray(e.A @ random.uniform(*e.activities, e.N) + e.b)
+        spread = np.sqrt(random.uniform(0.3, 1.1) * np.asarray(self.given.variance, float))
+        return np.asarray(self.given.mean + spread * random.standard_normal(e.N))
+
+    # ---- what was found ----
+
+    def _record(self, pool: int, points: Floats, start: np.ndarray) -> None:
+        before = len(self.register.points)
+        classes = self.register.add(points)
+        self.hits += [(int(k), pool, int(self.starts[pool] + s)) for k, s in zip(classes, start, strict=True)]
+        self.quiet = 0 if len(self.register.points) > before else self.quiet + len(classes)
+        self.drawn_hits += len(classes) * (pool in DRAWN)
+        self.visits += [0] * (len(self.register.points) - before)
+        if POOLS[pool] in ("homotopy", "branches"):
+            for k in classes:
+                self.visits[k] += 1
 
     def catalogue(self) -> Catalogue:
-        hits = np.array(self.hits, np.int64).reshape(-1, 3)
+        """What is known now."""
         points = np.array(self.register.points).reshape(-1, self.equation.N)
-        return Catalogue(points, hits[:, 0], hits[:, 1], hits[:, 2], self.starts, self.factorizations, self.equation.is_odd)
+        hits = np.array(self.hits, np.int64).reshape(-1, 3)
+        return Catalogue(points, hits[:, 0], hits[:, 1], hits[:, 2], self.starts, self.factorizations, self.register.is_odd)

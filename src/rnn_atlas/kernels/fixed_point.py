@@ -1,4 +1,4 @@
-"""The equation of fixed points, y = A phi(y) + b - t v, and Newton's method for it.
+"""The equation of fixed points under a force, y - A phi(y) - b + t v = 0, and Newton's method for it.
 
 Residuals are float64. Newton's steps come from a float32 LU factorization: it decides how fast they converge, not where to.
 """
@@ -8,21 +8,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_atlas.kernels.compiled import compiled, uncounted
-from rnn_atlas.kernels.lanes import LANES, aligned_zeros
-from rnn_atlas.kernels.lanes import everywhere as every_lane
-from rnn_atlas.kernels.lanes import load as load_lanes
-from rnn_atlas.kernels.lanes import total as total_of_lanes
-from rnn_atlas.kernels.lu import factor, substitute
+from rnn_atlas.kernels.compiled import compiled, inlined, uncounted
+from rnn_atlas.kernels.lanes import LANES, aligned_zeros, everywhere, load, store, total
+from rnn_atlas.kernels.lu import room_for_rows, solve
+from rnn_atlas.kernels.pivots import SINGLES
 from rnn_atlas.kernels.product import Floats, padded
-from rnn_atlas.kernels.singles import SINGLES, load, single_zeros, store
 from rnn_atlas.kernels.transfer import transfer_and_slope
 
 Singles = NDArray[np.float32]
+NEWTON = 12
+"""Factorizations of one polish at most."""
+DUST = 1e-20
+"""Slopes below this are taken for 0 in single precision: far in saturation they would be subnormal numbers, which are slow."""
 
 
 class Terms(NamedTuple):
-    """The equation: A (N, padded N), the same in float32 with a minus sign (N, padded N + 3), b (N,), code of phi."""
+    """The equation: A (N, padded N), minus A in float32 (N, width), b (N,), code of phi."""
 
     A: Floats
     minus_A: Singles
@@ -31,42 +32,53 @@ class Terms(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Buffers: f = phi(y) and its slopes (padded N), residual (N,), slopes in float32 (1, width), B (N + 1, width) and the
-    solutions X (2, width) of `lu.py`.
+    """Buffers: phi(y) and its slopes (padded N), residual and best point (N,), no force (N,), slopes in float32 (1, width);
+    and of `lu.py` B (rows, width), swaps (N + 1,), right-hand sides r and solutions X (2, width). width: room for N + 3.
     """
 
     f: Floats
     slope: Floats
     residual: Floats
+    best: Floats
+    no_force: Floats
     slope32: Singles
     B: Singles
-    X: Singles
     swaps: NDArray[np.int64]
     r: Singles
+    X: Singles
 
 
 def terms_of(A: Floats, b: Floats, code: int) -> Terms:
     """The equation in the kernels' form."""
-    N = A.shape[0]
-    wide, single = aligned_zeros(N, padded(N, LANES)), single_zeros(N, padded(N + 3, SINGLES))
+    N = b.size
+    wide, single = aligned_zeros(N, padded(N, LANES)), single_zeros(N, width_for(N))
     wide[:, :N], single[:, :N] = A, -A
-    return Terms(wide, single, np.ascontiguousarray(b, float), code)
+    return Terms(wide, single, np.array(b, float), code)
 
 
 def room_for(N: int) -> Room:
     """Buffers for N neurons."""
-    width, height = padded(N + 3, SINGLES), padded(N, LANES)
-    f, slope = aligned_zeros(height), aligned_zeros(height)
-    return Room(
-        f,
-        slope,
-        np.zeros(N),
-        single_zeros(1, width),
-        single_zeros(N + 1, width),
-        single_zeros(2, width),
-        np.zeros(N + 1, np.int64),
-        np.zeros(N + 1, np.float32),
-    )
+    width, height = width_for(N), padded(N, LANES)
+    doubles = aligned_zeros(height), aligned_zeros(height), np.zeros(N), np.zeros(N), np.zeros(N)
+    slope32, B, r, X = (single_zeros(rows, width) for rows in (1, room_for_rows(N + 1), 2, 2))
+    return Room(*doubles, slope32, B, np.zeros(N + 1, np.int64), r, X)
+
+
+def width_for(N: int) -> int:
+    """Numbers of a float32 row with room for N + 3, in whole vectors."""
+    return padded(N + 3, SINGLES)
+
+
+def single_zeros(rows: int, width: int) -> Singles:
+    """(rows, width) of them."""
+    return aligned_zeros(rows, width, dtype=np.float32)
+
+
+@inlined
+def copy(source, target):
+    """All numbers of one array (n,) into another."""
+    for i in range(source.size):
+        target[i] = source[i]
 
 
 @uncounted
@@ -77,14 +89,17 @@ def evaluate(terms, room, y, t, v):
         room.f[i] = y[i]
     transfer_and_slope(terms.code, room.f, room.slope, 0, N)
     for i in range(N):
-        even, odd, row = every_lane(0.0), every_lane(0.0), i * width
-        for j in range(0, width, 2 * LANES):
-            even = load_lanes(terms.A, row + j) * load_lanes(room.f, j) + even
-            if j + LANES < width:
-                odd = load_lanes(terms.A, row + j + LANES) * load_lanes(room.f, j + LANES) + odd
-        room.residual[i] = (y[i] - terms.b[i] + t * v[i]) - total_of_lanes(even + odd)
-        worst = max(worst, abs(room.residual[i]))
-    return worst if worst < np.inf else np.inf
+        even, odd, row = everywhere(0.0), everywhere(0.0), i * width  # two sums that need not wait for one another
+        for j in range(0, width - LANES, 2 * LANES):
+            even = load(terms.A, row + j) * load(room.f, j) + even
+            odd = load(terms.A, row + j + LANES) * load(room.f, j + LANES) + odd
+        if width % (2 * LANES):
+            even = load(terms.A, row + width - LANES) * load(room.f, width - LANES) + even
+        r = (y[i] - terms.b[i] + t * v[i]) - total(even + odd)
+        room.residual[i] = r
+        if not abs(r) <= worst:  # NaN too
+            worst = abs(r)
+    return worst
 
 
 @uncounted
@@ -92,43 +107,52 @@ def place_jacobian(terms, room):
     """The rows I - A diag(slopes) in room.B, zeros behind them."""
     N, width = terms.A.shape[0], room.B.shape[1]
     for i in range(N):
-        room.slope32[0, i] = np.float32(room.slope[i])
+        slope = room.slope[i] if room.slope[i] > DUST else 0.0
+        room.slope32[0, i] = np.float32(slope)
     for i in range(N):
         for j in range(0, width, SINGLES):
             store(room.B, i * width + j, load(terms.minus_A, i * width + j) * load(room.slope32, j))
         room.B[i, i] += np.float32(1.0)
 
 
-@uncounted
-def newton_step(terms, room):
-    """X[0] = minus the inverse Jacobian times the residual, both as `evaluate` left them."""
+@inlined
+def _newton_step(terms, room, y):
+    """Subtracts from y the inverse Jacobian times the residual, both as `evaluate` left them."""
     N = terms.A.shape[0]
     place_jacobian(terms, room)
     for i in range(N):
         room.B[i, N] = np.float32(-room.residual[i])
-    factor(room.B, N, room.swaps)
-    substitute(room.B, N, room.X)
+    solve(room.B, N, room.swaps, room.r, room.X)
+    for i in range(N):
+        y[i] += room.X[0, i]
 
 
-@compiled
-def polish(terms, room, y, still, goal, most):
+@uncounted
+def polish(terms, room, y, goal):
     """Newton's method from y, in place, until the residual is lost in rounding. Returns (its largest size, factorizations).
 
-    still (N,): zeros. It ends where the residual is below `goal` and a step no longer halves it, or after `most` steps.
+    It ends where the residual is below `goal` and a step no longer halves it, or without success.
     """
-    N = y.size
-    least, count = evaluate(terms, room, y, 0.0, still), 0
-    best = y.copy()
-    while count < most and least > 0.0:
-        newton_step(terms, room)
+    least, count = evaluate(terms, room, y, 0.0, room.no_force), 0
+    copy(y, room.best)
+    while count < NEWTON and least > 0.0:
+        _newton_step(terms, room, y)
         count += 1
-        for i in range(N):
-            y[i] += room.X[0, i]
-        size = evaluate(terms, room, y, 0.0, still)
-        if size > 0.5 * least and least <= goal:
+        size = evaluate(terms, room, y, 0.0, room.no_force)
+        if not size <= 0.5 * least and least <= goal:
             break
         if size < least:
             least = size
-            best[:] = y
-    y[:] = best
+            copy(y, room.best)
+    copy(room.best, y)
     return least, count
+
+
+@compiled
+def polish_all(terms, room, points, goal, sizes):
+    """The same from points (n, N), in place; sizes (n,): of the residuals. Returns the factorizations."""
+    used = 0
+    for k in range(points.shape[0]):
+        sizes[k], count = polish(terms, room, points[k], goal)
+        used += count
+    return used

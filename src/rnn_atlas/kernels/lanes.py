@@ -189,6 +189,27 @@ def everywhere(typingctx, value):
 
 
 @_intrinsic
+def spread(typingctx, array, offset):
+    """The one number at `offset` in every lane."""
+
+    def codegen(context, builder, signature, arguments):
+        start = start_of(context, builder, signature.args[0], arguments[0])
+        return splat(builder, builder.load(builder.gep(start, [arguments[1]])), vector_of(array.dtype))
+
+    return _Lanes(array.dtype)(array, types.intp), codegen
+
+
+@_intrinsic
+def minus_product(typingctx, a, b, c):
+    """C - a b, rounded once."""
+
+    def codegen(context, builder, signature, arguments):
+        return fma(builder, builder.fneg(arguments[0]), *arguments[1:])
+
+    return c(a, b, c), codegen
+
+
+@_intrinsic
 def without_dust(typingctx, value):
     """0 for numbers below 1e-290 (single precision: 1e-30): a column that decays to rest would end in subnormal numbers,
     which are slow.

@@ -253,9 +253,10 @@ def advance(method, code, network, columns, Z, work, first_step, n_steps):
 def _snap(snapshot, Z, N):
     """Snapshot (blocks, N or more, LANES) = the states."""
     states = Z.reshape(Z.shape[0], -1)
-    for p in range(states.shape[0]):
-        for i in range(N):
-            snapshot[p // LANES, i, p % LANES] = states[p, i]
+    for first in range(0, N, TOGETHER):
+        for p in range(states.shape[0]):
+            for i in range(first, min(first + TOGETHER, N)):
+                snapshot[p // LANES, i, p % LANES] = states[p, i]
 
 
 @compiled

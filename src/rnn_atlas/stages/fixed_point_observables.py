@@ -13,6 +13,7 @@ from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, separation
 from rnn_atlas.fixed_points.certificate import certify
 from rnn_atlas.fixed_points.equation import Equation, eigenvalues, unstable_directions
 from rnn_atlas.fixed_points.reduced import LowRank, enumerate_low_rank
+from rnn_atlas.fixed_points.slow import slow_points
 
 COORDINATES = np.linspace(-2.0, 2.0, 161)
 """Middles of the bins of x_i in units of the gain of the equivalent flow."""
@@ -24,13 +25,14 @@ _TOGETHER = 2_000_000
 
 _KAC_RICE = "Stubenrauch, Keup, Kurth, Helias & van Meegen 2022, arXiv 2210.07877"
 _CERTIFICATE = "Newton-Kantorovich theorem, rounding included"
+_SLOW = "Sussillo & Barak 2013"
 _AUDIT = "Good 1953; Chao 1984, 1987; Poincare-Hopf theorem"
 
 
-def variables_of(symbol: str, unit: str) -> tuple[Variable, ...]:
+def variables_of(symbol: str, unit: str, *, has_slow: bool) -> tuple[Variable, ...]:
     """What is stored of every point, and the columns of the catalogues."""
     rate = f"{unit}-1" if unit == "tau" else "1"
-    return (*_numbers(rate), *_densities(symbol, unit), *_catalogue(symbol, rate))
+    return (*_numbers(rate), *_densities(symbol, unit), *_catalogue(symbol, rate), *(_slow(symbol) if has_slow else ()))
 
 
 def _numbers(rate: str) -> tuple[Variable, ...]:
@@ -97,6 +99,16 @@ def _catalogue(symbol: str, rate: str) -> tuple[Variable, ...]:
     )  # fmt: skip
 
 
+def _slow(symbol: str) -> tuple[Variable, ...]:
+    text = f"{symbol} at a minimum of the kinetic energy that is no fixed point; of a pair one"
+    slow = {"per_network": True, "catalogue": "slow_points"}
+    return (
+        Variable("entries_slow_points", "entries of the list of slow points", "1", _SLOW, dtype="i8"),
+        Variable("slow_point", text, "1", _SLOW, ("entry", "neuron"), **slow),  # type: ignore[arg-type]
+        Variable("kinetic_energy", "q = |x'|^2 / 2 of the flow there", "1", _SLOW, ("entry",), **slow),  # type: ignore[arg-type]
+    )
+
+
 @dataclass(frozen=True)
 class Found:
     """What the catalogue is seen with: leak of the map (None: flow), gain of the equivalent flow, trajectory (samples, N) of
@@ -146,6 +158,21 @@ def of_catalogue(found: Found, equation: Equation, catalogue: Catalogue) -> dict
     }
     states = equation.states(catalogue.points)
     return numbers | _seen(found, states, catalogue.multiplicity, modes, columns)
+
+
+def slow_ones(found: Found, equation: Equation, descents: int) -> dict[str, Any]:
+    """Slow points near the trajectory: a list of their own, never mixed with fixed points."""
+    if not descents or not np.all(np.isfinite(found.path)):
+        return no_slow_points(equation.N)
+    rows = np.linspace(0, len(found.path) - 1, descents).round().astype(int)
+    slow = slow_points(equation, equation.gain * found.path[rows])
+    count = np.array(len(slow.points))
+    return {"entries_slow_points": count, "slow_point": equation.states(slow.points), "kinetic_energy": slow.energy}
+
+
+def no_slow_points(N: int) -> dict[str, Any]:
+    """An empty list."""
+    return {"entries_slow_points": np.array(0), "slow_point": np.zeros((0, N)), "kinetic_energy": np.zeros(0)}
 
 
 def enumerated(found: Found, problem: LowRank, *, is_odd: bool) -> dict[str, Any]:

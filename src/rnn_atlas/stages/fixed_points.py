@@ -24,7 +24,7 @@ from rnn_atlas.contracts import (
 )
 from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, merged
 from rnn_atlas.fixed_points.certificate import CURVATURE
-from rnn_atlas.fixed_points.equation import BOUNDED, LARGEST, ODD, Equation, phi_and_slope
+from rnn_atlas.fixed_points.equation import BOUNDS, LARGEST, ODD, Equation, phi_and_slope
 from rnn_atlas.fixed_points.reduced import LARGEST_RANK, LowRank
 from rnn_atlas.fixed_points.search import Starts, search
 from rnn_atlas.identity import stream
@@ -38,14 +38,16 @@ from rnn_atlas.stages.fixed_point_observables import (
     Found,
     enumerated,
     equivalent_gain,
+    no_slow_points,
     of_catalogue,
     padded_together,
+    slow_ones,
     variables_of,
 )
 from rnn_atlas.status import Status
 
-Pool = Literal["homotopy", "perturbed", "mean_field", "trajectory"]
-_ALL: tuple[Pool, ...] = ("homotopy", "perturbed", "mean_field", "trajectory")
+Pool = Literal["homotopy", "branches", "perturbed", "mean_field", "trajectory"]
+_ALL: tuple[Pool, ...] = ("homotopy", "branches", "perturbed", "mean_field", "trajectory")
 _PER_POINT = 150
 """Factorizations per fixed point at least, where there are many of them."""
 _HITS = 8
@@ -74,15 +76,23 @@ class FixedPoints(Stage):
         """Options of the search for fixed points; durations in steps (map) or tau (flow)."""
 
         factorizations: int = Field(
-            20_000, ge=100, description="LU factorizations of each stream: its budget, so that no result depends on a clock."
+            20_000,
+            ge=100,
+            description="LU factorizations of each stream at most: a budget that no clock decides.",
         )
         streams: int = Field(
             1, ge=1, le=10_000, description="Numbered searches; each is a task of its own, and resumed on its own."
         )
-        pools: tuple[Pool, ...] = Field(_ALL, min_length=1, description="Where searches start from; they take turns.")
+        pools: tuple[Pool, ...] = Field(_ALL, min_length=1, description="Where searches start from.")
         transient: float = Field(200, ge=0, description="Discarded before the trajectory is recorded.")
         duration: float = Field(400, gt=0, description="Length of the recorded trajectory.")
         samples: int = Field(400, ge=2, le=100_000, description="States of the trajectory that are stored.")
+        slow_points: int = Field(
+            0,
+            ge=0,
+            le=100_000,
+            description="Descents from the trajectory that look for slow points, a list of their own.",
+        )
 
     @staticmethod
     def complaint(context: Context, axes: Mapping[str, Sequence[Number]]) -> str | None:
@@ -100,7 +110,7 @@ class FixedPoints(Stage):
     @staticmethod
     def variables(context: Context) -> tuple[Variable, ...]:
         """Numbers, densities, the trajectory, and the catalogue."""
-        return variables_of(context.model.state_symbol, context.model.time_unit)
+        return variables_of(context.model.state_symbol, context.model.time_unit, has_slow=context.options.slow_points > 0)
 
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
@@ -167,7 +177,7 @@ def low_rank_of(network: Network, tile: Tile, context: Context, column: int) -> 
         float(c.gain_in[column]),
         lambda y: phi_and_slope(y, code)[0],
         lambda y: phi_and_slope(y, code)[1],
-        1.0 if code in BOUNDED else np.inf,
+        1.0 if code in BOUNDS else np.inf,
         CURVATURE[code],
     )
 
@@ -216,9 +226,10 @@ def _finished(tile: Tile, context: Context, catalogues: Sequence[Catalogue | Non
         if catalogue is None:
             problem = low_rank_of(network, tile, context, column)
             is_odd = CODES[context.model_options.transfer] in ODD and not np.any(problem.b)
-            rows.append(enumerated(found, problem, is_odd=is_odd))
+            rows.append(enumerated(found, problem, is_odd=is_odd) | no_slow_points(network.N))
         else:
-            rows.append(of_catalogue(found, equation_of(network, tile, context, column), catalogue))
+            equation = equation_of(network, tile, context, column)
+            rows.append(of_catalogue(found, equation, catalogue) | slow_ones(found, equation, context.options.slow_points))
     options, dt = context.options, context.model.step_length(context.model_options)
     interval = dt * max(1, round(options.duration / (options.samples * dt)))
     behind: dict[str, NDArray[Any]] = {

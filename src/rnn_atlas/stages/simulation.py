@@ -21,7 +21,7 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.identity import stream
-from rnn_atlas.kernels.lanes import LANES
+from rnn_atlas.kernels.lanes import LANES, lanes_in
 from rnn_atlas.kernels.product import ROWS, padded
 from rnn_atlas.kernels.recording import Recording, recording, window_depth
 from rnn_atlas.kernels.step import RK4
@@ -94,21 +94,24 @@ class Simulation(Stage):
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
         """2 flops per coupling, column and product, about 40 per recorded number; memory for J, columns and recording."""
-        N, B, options = tile.network.N, padded(len(tile), LANES), context.options
+        N, count, options = tile.network.N, len(tile), context.options
+        is_low_rank, size = purely_low_rank(tile.network, context), np.dtype(options.dtype).itemsize
+        B = count if is_low_rank else padded(count, lanes_in(options.dtype))
         plan = Schedule.of(context)
-        count = plan.steps * products(context)
-        matrix = network_bytes(tile.network, context)
+        steps = plan.steps * products(context)
         window, lags, segment = (min(n, plan.samples) for n in (options.window, options.lags, options.segment))
         kept = window_depth(plan.samples, lags, segment) * min(N, RECORDED_NEURONS)
-        record = 8.0 * B * (kept + 2 * plan.samples + N * SNAPSHOTS)
-        stored = 8.0 * len(tile) * (N + window * (1 + options.trajectories) + lags + segment + 12)
+        record = 8.0 * padded(count, LANES) * (kept + 2 * plan.samples + N * SNAPSHOTS)
+        stored = 8.0 * count * (N + window * (1 + options.trajectories) + lags + segment + 12)
         return Cost(
-            flops=count * B * product_flops(tile.network, context),
-            work=2 * matrix + 14 * 8.0 * N * B + record,
+            flops=steps * B * product_flops(tile.network, context),
+            work=(1 + size / 8) * network_bytes(tile.network, context) + (8 * size + 48.0) * N * B + record,
             stored=stored,
-            column_steps=count * B,
+            column_steps=steps * B,
             columns=B,
-            elementwise=40.0 * len(tile) * plan.samples * min(N, RECORDED_NEURONS),
+            elementwise=40.0 * count * plan.samples * min(N, RECORDED_NEURONS),
+            is_single=options.precision == "single",
+            is_low_rank=is_low_rank,
         )
 
     @staticmethod
@@ -226,6 +229,11 @@ def _empty_recording(problem: Problem, context: Context) -> Recording:
 def products(context: Context) -> int:
     """Products with J per step."""
     return 4 if context.model.method(context.model_options) == RK4 else 1
+
+
+def purely_low_rank(network: NetworkIdentity, context: Context) -> bool:
+    """Whether there are no random couplings, only a structure, or nothing."""
+    return context.ensemble.nonzeros(network, context.ensemble_options) == 0
 
 
 def product_flops(network: NetworkIdentity, context: Context) -> float:

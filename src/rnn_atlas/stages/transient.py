@@ -20,7 +20,7 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.stages.columns import diverged, initial_state, masked, prepare_simulation
-from rnn_atlas.stages.simulation import Simulation, network_bytes, product_flops
+from rnn_atlas.stages.simulation import Simulation, network_bytes, product_flops, purely_low_rank
 from rnn_atlas.status import Status
 
 
@@ -62,7 +62,8 @@ class Transient(Stage):
         steps = float(B * T)
         stored = 8.0 * B * (2 * (T + 1) + (T + 1) ** 2)
         work = network_bytes(tile.network, context) + 8.0 * N * B * (T + 6) + 3e7
-        return Cost(steps * product_flops(tile.network, context), work, stored, steps, B, elementwise=4.0 * N * B * T**2)
+        flops, of_covariances = steps * product_flops(tile.network, context), 4.0 * N * B * T**2
+        return Cost(flops, work, stored, steps, B, of_covariances, is_low_rank=purely_low_rank(tile.network, context))
 
     @staticmethod
     def width(network: NetworkIdentity, context: Context) -> int:
