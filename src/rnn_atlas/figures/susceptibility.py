@@ -60,7 +60,7 @@ def _susceptibility(ax: Axes, pair: xr.Dataset) -> None:
         at = pair.resonance_kind.values == kind
         height = pair.resonance_height.values[at] + 0.06 * np.nanmax(pair.resonance_height.values, initial=0.0)
         where = pair.resonance_frequency.values[at]
-        marks = {"color": "black", "markerfacecolor": face, "markersize": 4, "clip_on": False, "label": text}
+        marks: dict[str, Any] = {"color": "black", "markerfacecolor": face, "markersize": 4, "clip_on": False, "label": text}
         ax.plot(where, height, "v", **marks)
     ax.set_ylim(bottom=0)
 
