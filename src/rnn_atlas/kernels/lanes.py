@@ -96,6 +96,14 @@ def fma(builder, a, b, c):
     return _library(builder, "fma", a, b, c)
 
 
+def fetch_line(builder, pointer):
+    """Asks for the cache line at a pointer; harmless beyond the end of an array."""
+    byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
+    prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(prefetch, [builder.bitcast(pointer, byte), *(ir.Constant(i32, k) for k in (0, 3, 1))])
+
+
 def _library(builder, name, *vectors):
     """One of LLVM's functions of vectors."""
     vector = vectors[0].type
@@ -143,6 +151,18 @@ def doubles(typingctx, array, offset):
         return value if array.dtype == types.float64 else builder.fpext(value, vector_of(types.float64))
 
     return _Lanes(types.float64)(array, types.intp), codegen
+
+
+@_intrinsic
+def fetch(typingctx, array, offset):
+    """Asks for what `load` would read, so that it is in the cache when it does."""
+
+    def codegen(context, builder, signature, arguments):
+        start = start_of(context, builder, signature.args[0], arguments[0])
+        fetch_line(builder, builder.gep(start, [arguments[1]]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
 
 
 @_intrinsic

@@ -12,7 +12,19 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from rnn_atlas.kernels.compiled import compiled, inlined, uncounted
-from rnn_atlas.kernels.lanes import LANES, aligned_zeros, doubles, everywhere, lanes_in, lanes_of, load, number, store, total
+from rnn_atlas.kernels.lanes import (
+    LANES,
+    aligned_zeros,
+    doubles,
+    everywhere,
+    fetch,
+    lanes_in,
+    lanes_of,
+    load,
+    number,
+    store,
+    total,
+)
 from rnn_atlas.kernels.product import Floats, padded
 from rnn_atlas.kernels.random import fill_normals
 from rnn_atlas.kernels.recording import add_recorded, snapshot_of
@@ -21,6 +33,8 @@ from rnn_atlas.kernels.transfer import transfer
 
 TOGETHER = 256
 """Neurons of a block: what is in use of them stays in the nearest cache, the factors also while all points come by."""
+_AHEAD = 2 * TOGETHER
+"""Neurons by which memory is asked for what a step will read: while one block is computed, another one is on its way."""
 _MULTIPLE = 2 * LANES
 """Neurons are filled up with zeros to a multiple of this, whole vectors of either precision."""
 MEAN, SQUARE, ACTIVITY, PROJECTION, MOTION = range(5)
@@ -95,13 +109,16 @@ def room(Z: Floats, network: LowRank, method: int) -> Room:
 
 
 @inlined
-def _set_input(network, work, p, first, count):
-    """H = M times the overlaps."""
+def _set_input(network, columns, Z, work, p, first, count):
+    """H = M times the overlaps; and asks for states, drive and M to come."""
     H, left, step = work.H, network.left, lanes_of(work.H)
     rank, size = left.shape
     for i in range(0, count, step):
+        fetch(Z, p * size + first + i + _AHEAD)
+        fetch(columns.drive, p * size + first + i + _AHEAD)
         h = everywhere(H.dtype.type(0.0))
         for r in range(rank):
+            fetch(left, r * size + first + i + _AHEAD)
             h = load(left, r * size + first + i) * everywhere(number(work.overlap, p * rank + r)) + h
         store(H, i, h)
 
@@ -117,6 +134,8 @@ def _add_overlaps(network, work, p, first, count):
         a, b, c, d = zero, zero, zero, zero  # sums that need not wait for one another
         at = r * size + first
         for i in range(0, whole, 4 * step):
+            for k in range(0, 4 * step, step):
+                fetch(right, at + i + k + _AHEAD)
             a = load(right, at + i) * load(G, i) + a
             b = load(right, at + i + step) * load(G, i + step) + b
             c = load(right, at + i + 2 * step) * load(G, i + 2 * step) + c
@@ -216,7 +235,7 @@ def _pass(method, stage, code, network, columns, direction, with_states, motion,
             start = p * size + first
             if motion != STILL:
                 _keep(Z, work, start, count)
-            _set_input(network, work, p, first, count)
+            _set_input(network, columns, Z, work, p, first, count)
             move_states(method, stage, columns, one, Z, work, work.G, p, start, count, start, p * size)
             if motion == OF_FLOW:
                 _add_motion(work.H, 0, work, p, count)

@@ -18,6 +18,7 @@ from rnn_atlas.kernels.lanes import (
     I64,
     aligned_zeros,
     constant,
+    fetch_line,
     fma,
     load_vector,
     splat,
@@ -44,14 +45,6 @@ _AHEAD = 32
 def padded(count: int, multiple: int) -> int:
     """The smallest multiple of `multiple` that is at least `count`."""
     return -(-count // multiple) * multiple
-
-
-def _fetch(builder, pointer):
-    """Asks for the cache line at a pointer; harmless beyond the end of an array."""
-    byte, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
-    kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
-    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    builder.call(fetch, [builder.bitcast(pointer, byte), *(ir.Constant(i32, k) for k in (0, 3, 1))])
 
 
 def panel_product(n_rows: int, n_blocks: int):
@@ -86,7 +79,7 @@ def panel_product(n_rows: int, n_blocks: int):
                 offset = builder.mul(loop.index, lanes)
                 inputs = [load_vector(builder, vector, column, offset) for column in columns]
                 at = builder.mul(loop.index, ir.Constant(I64, n_rows))
-                _fetch(builder, builder.gep(weights, [builder.add(at, ir.Constant(I64, _AHEAD * n_rows))]))
+                fetch_line(builder, builder.gep(weights, [builder.add(at, ir.Constant(I64, _AHEAD * n_rows))]))
                 for r in range(n_rows):
                     weight = builder.load(builder.gep(weights, [builder.add(at, ir.Constant(I64, r))]))
                     weight = splat(builder, weight, vector)
