@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from benchmarks import naive
-from benchmarks.measure import Job, Scale, dgemm_gflops, spread, timed
+from benchmarks.measure import Job, Scale, gemm_gflops, spread, timed
 from benchmarks.report import Row, Spread, agreement, faster, microseconds, share
 
 from rnn_atlas.config import load_study
@@ -112,7 +112,7 @@ class DemoTile:
         if self.k == 1:
             work["Lyapunov norm"] = (self.naive_norm, few * self.naive_steps)
         seconds = timed({name: job for name, (job, _) in work.items()}, self.scale)
-        return {name: seconds[name] / n for name, (_, n) in work.items()}, dgemm_gflops(seconds, self.scale)
+        return {name: seconds[name] / n for name, (_, n) in work.items()}, gemm_gflops(seconds, self.scale)
 
     def rows(self, *, simulation: bool) -> list[Row]:
         """The Lyapunov stage's rows; with simulation also that stage's own, and the two together, which have a bar."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from benchmarks.measure import Job, Scale, dgemm, dgemm_gflops, timed
+from benchmarks.measure import Job, Scale, dgemm, gemm_gflops, timed
 from benchmarks.report import OF_DGEMM, Row, Spread
 
 from rnn_atlas.contracts import Floats
@@ -31,8 +31,8 @@ def product_rows(scale: Scale) -> list[Row]:
     repeats = {N: max(1, round(0.2 * scale.flops / (2 * N**2 * COLUMNS))) for N in scale.product_sizes}
     jobs: dict[str, Job] = {f"{N}": packed_product(N, repeats[N]) for N in scale.product_sizes}
     seconds = timed({"sgemm": dgemm(scale.dgemm, np.float32), **jobs}, scale)
-    top = dgemm_gflops(seconds, scale)
-    single = 2e-9 * scale.dgemm**3 / seconds["sgemm"]
+    top = gemm_gflops(seconds, scale)
+    single = gemm_gflops(seconds, scale, "sgemm")
     rows = [
         Row(GROUP, f"dgemm, {scale.dgemm}^3", None, "GFLOP/s", Spread.of(top)),
         Row(GROUP, f"sgemm, {scale.dgemm}^3", None, "GFLOP/s", Spread.of(single)),
@@ -78,11 +78,17 @@ def _normals_again(key, out, repeats):
 
 def triad_row(scale: Scale) -> Row:
     """Memory: a = b + s c on arrays larger than the last cache: 24 bytes per element."""
-    size = (scale.triad_bytes or beyond_the_caches()) // 8
-    a, b, c = np.zeros(size), np.ones(size), np.full(size, 2.0)
-    seconds = timed({"triad": lambda: _triad(a, b, 3.0, c)}, scale)["triad"]
+    job, size = triad(scale)
+    seconds = timed({"triad": job}, scale)["triad"]
     what = f"memory, a = b + s c, 3 x {size * 8 / 2**20:.3g} MiB"
     return Row(GROUP, what, None, "GB/s", Spread.of(24e-9 * size / seconds))
+
+
+def triad(scale: Scale) -> tuple[Job, int]:
+    """A job that moves more than the last cache holds, and the number of its elements, 24 bytes each."""
+    size = (scale.triad_bytes or beyond_the_caches()) // 8
+    a, b, c = np.zeros(size), np.ones(size), np.full(size, 2.0)
+    return lambda: _triad(a, b, 3.0, c), size
 
 
 def beyond_the_caches() -> int:

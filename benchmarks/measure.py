@@ -17,8 +17,8 @@ Seconds = dict[str, Floats]
 class Scale:
     """How big the workloads are. `width`: points per tile, None for the stage's own; `shorter` divides the demo's durations.
 
-    `flops` of a kernel's job; `triad_bytes` of each array, None for more than the last cache; `batches` that JAX is tried with.
-    `signals`: neurons and frequencies of the response.
+    `flops` of a kernel's job, `low_rank_updates` (neurons x points x steps) of one of low rank; `triad_bytes` of each array,
+    None for more than the last cache; `batches` that JAX is tried with; `signals`: neurons and frequencies of the response.
     """
 
     rounds: int = 11
@@ -26,6 +26,9 @@ class Scale:
     product_sizes: tuple[int, ...] = (100, 500, 1000)
     quiet_sizes: tuple[int, ...] = (50, 100, 200, 500, 1000)
     noisy_sizes: tuple[int, ...] = (100, 200, 500, 1000)
+    single_sizes: tuple[int, ...] = (50, 100, 200, 500, 1000)
+    low_rank_sizes: tuple[int, ...] = (100_000, 10_000_000)
+    low_rank_updates: float = 4e7
     wide_sizes: tuple[int, ...] = (1000,)
     few_exponents: tuple[int, int] = (500, 7)
     all_exponents: int = 100
@@ -44,9 +47,10 @@ class Scale:
 
 FULL = Scale()
 TINY = Scale(
-    rounds=1, dgemm=64, product_sizes=(16,), quiet_sizes=(16,), noisy_sizes=(16,), wide_sizes=(16,), few_exponents=(16, 7),
-    all_exponents=16, signals=(16, 4), flops=1e6, width=2, shorter=5, naive_points=1, naive_spectrum_steps=3,
-    batches=(8, 16), elements=512, repeats=2, triad_bytes=2**16, peer_steps=640,
+    rounds=1, dgemm=64, product_sizes=(16,), quiet_sizes=(16,), noisy_sizes=(16,), single_sizes=(16,), low_rank_sizes=(300,),
+    low_rank_updates=6e3, wide_sizes=(16,), few_exponents=(16, 7), all_exponents=16, signals=(16, 4), flops=1e6, width=2,
+    shorter=5, naive_points=1, naive_spectrum_steps=3, batches=(8, 16), elements=512, repeats=2, triad_bytes=2**16,
+    peer_steps=640,
 )  # fmt: skip
 
 
@@ -80,9 +84,9 @@ def dgemm(size: int, dtype: type = np.float64) -> Job:
     return lambda: np.matmul(A, B, out=product)
 
 
-def dgemm_gflops(seconds: Seconds, scale: Scale) -> Floats:
+def gemm_gflops(seconds: Seconds, scale: Scale, name: str = "dgemm") -> Floats:
     """GFLOP/s of the machine's own product, per round."""
-    return 2e-9 * scale.dgemm**3 / seconds["dgemm"]
+    return 2e-9 * scale.dgemm**3 / seconds[name]
 
 
 def spread(count: int, few: int) -> list[int]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from rnn_atlas.contracts import Context, Floats, Tile
 from rnn_atlas.identity import stream_key
@@ -34,9 +35,19 @@ def simulate(J: Floats, point: Point, u: Floats, first_step: int, n_steps: int) 
     return u
 
 
+def simulate_low_rank(left: Floats, right: Floats, point: Point, u: Floats, n_steps: int) -> Floats:
+    """The state (N,) after n_steps steps from u, J = left (N, rank) times right (rank, N) never formed."""
+    for _ in range(n_steps):
+        u = point.gamma * u + left @ (right @ np.tanh(point.g * u)) - point.theta
+    return u
+
+
 def simulate_all(J: Floats, points: list[Point], U: Floats, n_steps: int, noise: Callable[[], Floats] | None) -> Floats:
-    """The states (N, B) of all points after n_steps steps from U, in one product a step. noise: normals (N, B) or (N, 1)."""
-    g, gamma, sigma = (np.array([getattr(point, name) for point in points]) for name in ("g", "gamma", "sigma"))
+    """The states (N, B) of all points after n_steps steps from U, in one product a step. noise: normals (N, B) or (N, 1).
+
+    All in the precision of J.
+    """
+    g, gamma, sigma = (np.array([getattr(point, name) for point in points], J.dtype) for name in ("g", "gamma", "sigma"))
     theta = np.stack([point.theta for point in points], axis=1)
     for _ in range(n_steps):
         U = gamma * U + J @ np.tanh(g * U) - theta
@@ -74,9 +85,11 @@ def largest_exponent(J: Floats, point: Point, u: Floats, q: Floats, first_step: 
     return stretch
 
 
-def points_of(tile: Tile, context: Context, *, replay: bool) -> list[Point]:
-    """The tile's points. Noise: replayed from the tile's own stream, or numpy's generator as a user would take it."""
-    theta = -quenched_drive(tile, context)
+def points_of(tile: Tile, context: Context, *, replay: bool, dtype: DTypeLike = np.float64) -> list[Point]:
+    """The tile's points, their stimulus in this dtype. Noise: replayed from the tile's own stream, or numpy's generator as a
+    user would take it.
+    """
+    theta = -quenched_drive(tile, context).astype(dtype)
     noise = replayed_noise(tile, context) if replay else fresh_noise(tile.network.N)
     columns = [tile.column(name) for name in ("g", "gamma", "sigma")]
     return [

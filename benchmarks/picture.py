@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from benchmarks.report import FASTER, OF_DGEMM, Row
+from benchmarks.report import FASTER, OF_DGEMM, OF_MEMORY, OF_SGEMM, Row
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,19 +14,23 @@ from rnn_atlas.figures.style import style
 
 MET, MISSED = "#0072B2", "#E69F00"
 LINE = 1.6
-PANELS = {OF_DGEMM: ("% of dgemm", 0.0), FASTER: ("times faster than the other", 1.0)}
-"""Label and origin of the bars."""
+SHARES = (OF_DGEMM, OF_SGEMM, OF_MEMORY)
+PANELS = {
+    SHARES: ("% of dgemm, of sgemm for single precision, of memory for low rank", 0.0),
+    (FASTER,): ("times faster than the other", 1.0),
+}
+"""Units that share a panel, label and origin of the bars."""
 
 
 def draw(rows: list[Row]) -> Figure:
-    """One panel of shares of dgemm, one of times faster; a bar reached is blue, one not reached orange."""
-    panels = {unit: [row for row in rows if row.unit == unit and row.bar is not None] for unit in PANELS}
+    """One panel of shares, one of times faster; a bar reached is blue, one not reached orange."""
+    panels = {units: [row for row in rows if row.unit in units and row.bar is not None] for units in PANELS}
     heights = [len(held) + 2 for held in panels.values()]
     with style():
         figure = Figure(figsize=(7.2, 0.21 * sum(heights)))
         axes = figure.subplots(len(panels), 1, gridspec_kw={"height_ratios": heights})
-        for ax, (unit, held) in zip(axes, panels.items(), strict=True):
-            draw_panel(ax, held, *PANELS[unit])
+        for ax, (units, held) in zip(axes, panels.items(), strict=True):
+            draw_panel(ax, held, *PANELS[units])
         axes[0].legend(handles=legend(), loc="lower right", bbox_to_anchor=(1.0, 1.0), borderpad=0, ncols=3)
         axes[-1].set_xscale("log", base=2)
         axes[-1].xaxis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -9,6 +9,8 @@ import numpy as np
 from rnn_atlas.contracts import Floats
 
 OF_DGEMM = "% of dgemm"
+OF_SGEMM = "% of sgemm"
+OF_MEMORY = "% of memory"
 FASTER = "times faster"
 APART = "apart"
 
@@ -66,10 +68,14 @@ class Results:
         return all(row.met for row in self.rows if row.unit == APART)
 
 
-def share(group: str, what: str, N: int, flops: float, own: Floats, dgemm: Floats, bar: float | None = None) -> Row:
-    """A row in percent of the dgemm of the same round. flops and seconds `own` per point and step, dgemm in GFLOP/s."""
-    percent = 100.0 * 1e-9 * flops / own / dgemm
-    return Row(group, what, N, OF_DGEMM, Spread.of(percent), bar, own=microseconds(own))
+def share(
+    group: str, what: str, N: int, amount: float, own: Floats, limit: Floats, bar: float | None = None, unit: str = OF_DGEMM
+) -> Row:
+    """A row in percent of the machine's limit in the same round. Amount (flops, bytes) and seconds `own` per point and step,
+    limit in 10^9 of them per second.
+    """
+    percent = 100.0 * 1e-9 * amount / own / limit
+    return Row(group, what, N, unit, Spread.of(percent), bar, own=microseconds(own))
 
 
 def faster(group: str, what: str, N: int, own: Floats, other: Floats, bar: float | None = None) -> Row:

@@ -26,11 +26,12 @@ from benchmarks import peers
 from benchmarks.agreement import agreement_rows
 from benchmarks.demo import demo_rows
 from benchmarks.limits import limit_rows
+from benchmarks.low_rank import low_rank_rows
 from benchmarks.measure import FULL, Scale
 from benchmarks.picture import store_picture
 from benchmarks.report import Results, Row, markdown, store
 from benchmarks.signals import signal_rows
-from benchmarks.workloads import all_exponents_rows, few_exponents_rows, simulation_rows
+from benchmarks.workloads import all_exponents_rows, few_exponents_rows, simulation_rows, single_rows
 
 from rnn_atlas.provenance import versions
 
@@ -44,6 +45,8 @@ def measure(scale: Scale) -> Results:
     rows: list[Row] = limit_rows(scale)
     rows += [row for N in scale.quiet_sizes for row in simulation_rows(N, 0.0, scale)]
     rows += [row for N in scale.noisy_sizes for row in simulation_rows(N, NOISE, scale)]
+    rows += [row for N in scale.single_sizes for row in single_rows(N, scale)]
+    rows += low_rank_rows(scale)
     rows += few_exponents_rows(scale) + all_exponents_rows(scale)
     rows += signal_rows(scale)
     rows += demo_rows(scale) + agreement_rows(scale)

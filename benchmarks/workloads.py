@@ -1,12 +1,15 @@
-"""Simulations and exponents of chaotic points: the kernels beside dgemm, numpy and other packages, in the same rounds."""
+"""Simulations and exponents of chaotic points: the kernels beside dgemm or sgemm, numpy and other packages, in the same
+rounds.
+"""
 
 from dataclasses import replace
 
 import numpy as np
 from benchmarks import naive, peers
 from benchmarks.demo import DEMO
-from benchmarks.measure import Job, Scale, dgemm_gflops, spread, timed
-from benchmarks.report import Row, faster, share
+from benchmarks.measure import Job, Scale, dgemm, gemm_gflops, spread, timed
+from benchmarks.report import OF_SGEMM, Row, faster, share
+from numpy.typing import DTypeLike
 
 from rnn_atlas.config import load_study
 from rnn_atlas.contracts import Context, Floats, Tile, Upstream
@@ -14,12 +17,14 @@ from rnn_atlas.grid import sweep_points
 from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.step import from_blocks
 from rnn_atlas.kernels.tangent import evolve
-from rnn_atlas.stages.columns import Problem, initial_state, prepare_problem, tangent_frame
+from rnn_atlas.stages.columns import Problem, initial_state, prepare_problem, prepare_simulation, tangent_frame
 from rnn_atlas.stages.lyapunov import LONGEST_INTERVAL, Lyapunov
 from rnn_atlas.stages.simulation import Simulation
 
 QUIET_BARS = {50: 45.0, 100: 45.0, 200: 75.0, 500: 85.0, 1000: 90.0}
 """Percent of dgemm that simulations without noise have to reach."""
+SINGLE_BARS = {200: 80.0, 500: 80.0, 1000: 80.0}
+"""Percent of sgemm that simulations in single precision have to reach."""
 NOISY_BARS = {100: 10.0, 1000: 3.5}
 """Times faster than a loop over points in numpy, with noise."""
 JAX_BAR = 1.3
@@ -30,20 +35,22 @@ SETTLED = 200
 """Steps before exponents are taken."""
 
 
-def crowd(N: int, sigma: float, count: int = 64, gains: tuple[float, float] = (2.0, 4.0)) -> tuple[Tile, Context]:
+def crowd(
+    N: int, sigma: float, count: int = 64, gains: tuple[float, float] = (2.0, 4.0), **network: float
+) -> tuple[Tile, Context]:
     """A tile of `count` gains in the chaotic phase, with leak and stimulus, of a network of N neurons drawn as in the demo."""
     study = load_study(DEMO)
     demo = next(sweep_points(study, "g_gamma"))
-    network = replace(demo.network, parameters=tuple((dict(demo.network.parameters) | {"N": N}).items()))
+    drawn = replace(demo.network, parameters=tuple((dict(demo.network.parameters) | {"N": N} | network).items()))
     rest = dict(demo.dynamics) | {"gamma": 0.2, "sigma": sigma, "theta_bar": 0.1, "sigma_theta": 0.2}
     points = tuple(tuple((rest | {"g": float(g)}).items()) for g in np.linspace(*gains, count))
-    return Tile(network, points), study.context("simulation", "g_gamma")
+    return Tile(drawn, points), study.context("simulation", "g_gamma")
 
 
-def prepared(tile: Tile, context: Context) -> tuple[Floats, Problem]:
-    """J (N, N) and the tile ready for the kernels, at its initial states."""
+def prepared(tile: Tile, context: Context, dtype: DTypeLike = np.float64) -> tuple[Floats, Problem]:
+    """J (N, N) and the tile ready for the kernels, at its initial states, both in this dtype."""
     network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-    return network.dense(), prepare_problem(network, tile, context, initial_state(tile, context), None)
+    return network.dense().astype(dtype), prepare_simulation(network, tile, context, initial_state(tile, context), dtype)
 
 
 # ---- simulations -----------------------------------------------------------------------------------------------------
@@ -68,11 +75,26 @@ def simulation_rows(N: int, sigma: float, scale: Scale) -> list[Row]:
     return rows
 
 
+def single_rows(N: int, scale: Scale) -> list[Row]:
+    """One size in single precision without noise: the share of sgemm, against numpy in single precision, and double."""
+    run, double = Simulations(N, 0.0, scale, np.float32), Simulations(N, 0.0, scale)
+    work = {"kernel": run.kernel(run.count)} | run.in_numpy() | {"double": double.kernel(run.count)}
+    seconds = timed({name: job for name, (job, _) in work.items()} | {"sgemm": dgemm(scale.dgemm, np.float32)}, scale)
+    per_step = {name: seconds[name] / n for name, (_, n) in work.items()}
+    group, own, sgemm = "simulation, single precision", per_step["kernel"], gemm_gflops(seconds, scale, "sgemm")
+    return [
+        share(group, f"{run.count} points", N, 2.0 * N**2, own, sgemm, SINGLE_BARS.get(N), OF_SGEMM),
+        faster(group, "against a numpy loop over points", N, own, per_step["loop"]),
+        faster(group, "against numpy, all points", N, own, per_step["numpy none"]),
+        faster(group, "against double precision", N, own, per_step["double"]),
+    ]
+
+
 class Simulations:
     """One simulation in all ways."""
 
-    def __init__(self, N: int, sigma: float, scale: Scale) -> None:
-        self.N, self.sigma, self.scale = N, sigma, scale
+    def __init__(self, N: int, sigma: float, scale: Scale, dtype: DTypeLike = np.float64) -> None:
+        self.N, self.sigma, self.scale, self.dtype = N, sigma, scale, dtype
         tile, context = crowd(N, sigma, 1)
         self.count = scale.width or Simulation.width(tile.network, context)
         self.noises: tuple[peers.Noise, ...] = ("common", "own") if sigma else ("none",)
@@ -95,24 +117,25 @@ class Simulations:
         if peers.installed("jax"):
             work |= {f"JAX {noise}": self.in_jax(noise) for noise in self.noises}
         seconds = timed({name: job for name, (job, _) in work.items()}, self.scale)
-        return {name: seconds[name] / n for name, (_, n) in work.items()}, dgemm_gflops(seconds, self.scale)
+        return {name: seconds[name] / n for name, (_, n) in work.items()}, gemm_gflops(seconds, self.scale)
 
     def kernel(self, count: int) -> tuple[Job, int]:
         """The kernel on so many points; with it the number of points times steps, as of all ways."""
-        _, p = prepared(*crowd(self.N, self.sigma, count))
+        _, p = prepared(*crowd(self.N, self.sigma, count), self.dtype)
         first, steps = p.Z.copy(), self.steps(count)
 
         def job() -> None:
             p.Z[:] = first
-            advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, 0, steps)
+            p.advance(0, steps)
 
         return job, count * steps
 
     def in_numpy(self) -> dict[str, tuple[Job, int]]:
         """A loop over some of the points, which draw noise of their own, and all points in one product."""
         tile, context = crowd(self.N, self.sigma, self.count)
-        J, start, steps = prepared(tile, context)[0], initial_state(tile, context), self.steps(self.count)
-        points, chosen = naive.points_of(tile, context, replay=False), spread(self.count, self.scale.naive_points)
+        J, start = prepared(tile, context, self.dtype)[0], initial_state(tile, context).astype(self.dtype)
+        points = naive.points_of(tile, context, replay=False, dtype=self.dtype)
+        steps, chosen = self.steps(self.count), spread(self.count, self.scale.naive_points)
         generator = np.random.default_rng(0)
 
         def loop() -> None:
@@ -207,7 +230,7 @@ def few_exponents_rows(scale: Scale) -> list[Row]:
     seconds = timed({name: job for name, (job, _) in work.items()}, scale)
     own = seconds["kernel"] / work["kernel"][1]
     what = f"{run.count} points, interval {intervals(run.interval)}"
-    return [share(f"Lyapunov, k = {k}", what, N, 2.0 * N**2 * (1 + k), own, dgemm_gflops(seconds, scale), FEW_EXPONENTS_BAR)]
+    return [share(f"Lyapunov, k = {k}", what, N, 2.0 * N**2 * (1 + k), own, gemm_gflops(seconds, scale), FEW_EXPONENTS_BAR)]
 
 
 def all_exponents_rows(scale: Scale) -> list[Row]:
@@ -221,7 +244,7 @@ def all_exponents_rows(scale: Scale) -> list[Row]:
     per_step = {name: seconds[name] / n for name, (_, n) in work.items()}
     group, own = f"Lyapunov, k = {N}", f"interval {intervals(run.interval)}"
     rows = [
-        share(group, f"{run.count} points, {own}", N, 2.0 * N**2 * (1 + N), per_step["own"], dgemm_gflops(seconds, scale)),
+        share(group, f"{run.count} points, {own}", N, 2.0 * N**2 * (1 + N), per_step["own"], gemm_gflops(seconds, scale)),
         faster(group, f"{own}, against a numpy loop", N, per_step["own"], per_step["loop"], ALL_EXPONENTS_BAR),
         faster(group, "interval 1, against a numpy loop", N, per_step["1"], per_step["loop"]),
     ]
