@@ -236,7 +236,9 @@ def _pass(method, stage, code, network, columns, direction, with_states, motion,
             if motion != STILL:
                 _keep(Z, work, start, count)
             _set_input(network, columns, Z, work, p, first, count)
-            move_states(method, stage, columns, one, Z, work, work.G, p, start, count, start, p * size)
+            move_states(
+                method, stage, columns, one, Z, work, work.G, p, start, count, start, start, p * size, motion == OF_FLOW
+            )
             if motion == OF_FLOW:
                 _add_motion(work.H, 0, work, p, count)
             elif motion == OF_MAP:

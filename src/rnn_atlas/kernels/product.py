@@ -34,10 +34,12 @@ Floats = NDArray[np.floating]
 # eight doubles with AVX-512, 16 of four with AVX2). They change the speed, not the numbers.
 _WIDE = binding.get_host_cpu_features().get("avx512f", False)
 ROWS, BLOCKS = (10, 2) if _WIDE else (6, 1)
-PANELS = 24
-"""Panels whose present slice stays in the second-level cache while all columns pass by."""
 _WHOLE, _SLICE = 256, 128
-"""Presynaptic neurons of a slice: their activities in a pass of columns stay in the first-level cache."""
+"""Presynaptic neurons of one slice for all, and of one of several: their activities in a pass of columns stay in the
+first-level cache.
+"""
+PANELS = -(-_WHOLE // ROWS)
+"""Panels whose present slice stays in the second-level cache while all columns pass by: all, where there is one slice."""
 _AHEAD = 32
 """Presynaptic neurons by which the couplings are fetched ahead of their use."""
 
@@ -48,24 +50,24 @@ def padded(count: int, multiple: int) -> int:
 
 
 def panel_product(n_rows: int, n_blocks: int):
-    """An intrinsic: H[block.., row:row+n_rows] = panels[s, p]^T @ F[block.., first:first+count] for `n_blocks` blocks.
+    """An intrinsic: H[to.., row:row+n_rows] = panels[s, p]^T @ F[block.., first:first+count] for `n_blocks` blocks.
 
     panels (slices, panels, at least count, n_rows). `keep` != 0 adds to what stands in H. Accumulators stay in registers.
     """
 
     @intrinsic
-    def product(typingctx, panels, s, p, F, H, block, row, first, count, keep):
-        signature = types.void(panels, s, p, F, H, block, row, first, count, keep)
+    def product(typingctx, panels, s, p, F, H, block, to, row, first, count, keep):
+        signature = types.void(panels, s, p, F, H, block, to, row, first, count, keep)
 
         def codegen(context, builder, signature, arguments):
             panel_t, _, _, F_t, H_t = signature.args[:5]
-            panel_v, s_v, p_v, F_v, H_v, block_v, row_v, first_v, count_v, keep_v = arguments
+            panel_v, s_v, p_v, F_v, H_v, block_v, to_v, row_v, first_v, count_v, keep_v = arguments
             weights = start_of(context, builder, panel_t, panel_v, s_v, p_v)
             vector = vector_of(F_t.dtype)
             lanes = ir.Constant(I64, vector.count)
-            blocks = [builder.add(block_v, ir.Constant(I64, b)) for b in range(n_blocks)]
-            columns = [start_of(context, builder, F_t, F_v, b, first_v) for b in blocks]
-            results = [start_of(context, builder, H_t, H_v, b, row_v) for b in blocks]
+            ahead = [ir.Constant(I64, b) for b in range(n_blocks)]
+            columns = [start_of(context, builder, F_t, F_v, builder.add(block_v, b), first_v) for b in ahead]
+            results = [start_of(context, builder, H_t, H_v, builder.add(to_v, b), row_v) for b in ahead]
             places = [(b, r, ir.Constant(I64, r * vector.count)) for b in range(n_blocks) for r in range(n_rows)]
             sums = {(b, r): cgutils.alloca_once(builder, vector) for b, r, _ in places}
             with builder.if_else(builder.icmp_signed("!=", keep_v, ir.Constant(keep_v.type, 0))) as (then, otherwise):
@@ -116,17 +118,19 @@ def _pack(J, panels):
 
 
 @inlined
-def multiply_panels(panels, s, first, last, block, end, N, F, H):
-    """Slice s of panels first to last times the column blocks from `block` to `end`, added to H; the first replaces it."""
+def multiply_panels(panels, s, first, last, block, end, to, N, F, H):
+    """Slice s of panels first to last times the column blocks from `block` to `end`, added to those of H from `to` on, which
+    the first slice replaces.
+    """
     start = s * panels.shape[2]
     count = min(panels.shape[2], N - start)
     if end - block == BLOCKS:
         for p in range(first, last):
-            many_blocks(panels, s, p, F, H, block, p * ROWS, start, count, s)
+            many_blocks(panels, s, p, F, H, block, to, p * ROWS, start, count, s)
     else:
         for b in range(block, end):
             for p in range(first, last):
-                one_block(panels, s, p, F, H, b, p * ROWS, start, count, s)
+                one_block(panels, s, p, F, H, b, to + b - block, p * ROWS, start, count, s)
 
 
 @compiled
@@ -136,4 +140,4 @@ def multiply(panels, N, F, H):
         for first in range(0, panels.shape[1], PANELS):
             last = min(first + PANELS, panels.shape[1])
             for block in range(0, F.shape[0], BLOCKS):
-                multiply_panels(panels, s, first, last, block, min(block + BLOCKS, F.shape[0]), N, F, H)
+                multiply_panels(panels, s, first, last, block, min(block + BLOCKS, F.shape[0]), block, N, F, H)

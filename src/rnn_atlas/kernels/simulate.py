@@ -30,8 +30,9 @@ def observe(method, code, is_flow, couplings, columns, direction, Z, work, recor
                 add_sample(record, direction, sample, N, Z, work.F[now], before)
             draw_noise(columns, first_step + sample * stride + sub, work)
             for stage in range(n_passes(method)):
-                now = one_pass(method, stage, code, couplings, columns, Z, work, now)
-                if stage == 0 and sub == 0 and is_flow:
+                keeps = is_flow and sub + stage == 0
+                now = one_pass(method, stage, code, couplings, columns, Z, work, now, keeps)
+                if keeps:
                     add_motion(record.kinetic, N, work.H, before)
             if sub == 0 and not is_flow:
                 add_motion(record.kinetic, N, Z, before)
@@ -43,8 +44,9 @@ def observe_at_rest(method, code, is_flow, couplings, columns, direction, Z, wor
     N = direction.size
     before = np.empty_like(Z)
     now = begin(method, code, columns, Z, work)
-    one_pass(method, np.int64(0), code, couplings, columns, Z, work, now)
+    one_pass(method, np.int64(0), code, couplings, columns, Z, work, now, True)
+    now = begin(method, code, columns, Z, work)
     for sample in range(record.activity.shape[1]):
-        add_sample(record, direction, sample, N, Z, work.F[0], before)
+        add_sample(record, direction, sample, N, Z, work.F[now], before)
         if is_flow:
             add_motion(record.kinetic, N, work.H, before)

@@ -10,7 +10,7 @@ its state. Two kinds of step:
 with h(x) = gain_out chi f(gain_in x) + M (N^T f(gain_in x)) / N. A tangent takes the exact derivative of its state's step.
 
 A few neurons of a few columns go through product, update and transfer function together, while they are in the cache.
-Since the product of the others still needs the present F, the next one is written beside it.
+Where the product of other neurons still needs the present F, the next one is written beside it, else in its place.
 """
 
 from typing import NamedTuple
@@ -67,8 +67,8 @@ class Columns(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Buffers. F (2, *Z.shape): what is emitted now and what next, in turns. Of the size of Z: currents (H), and for RK4 a
-    stage's state (Y) and the sum of slopes (K).
+    """Buffers. F (2, *Z.shape): what is emitted now and what next, in turns where both are needed. Of the size of Z: currents
+    (H), and for RK4 a stage's state (Y) and the sum of slopes (K).
 
     S: slopes of the states, if there are tangents. xi (1, padded N, lanes): noise of a step. overlap (blocks, padded rank,
     lanes) of a structure. The last two are F (2, all) and S flat.
@@ -160,26 +160,28 @@ def _of_block(values, b):
 
 
 @inlined
-def move_states(method, stage, columns, gain, Z, work, G, b, start, count, back, above):
+def move_states(method, stage, columns, gain, Z, work, G, b, start, count, back, ahead, above, keeps):
     """States of block b by the product in work.H, to which gain and drive come; G = what f is to be taken of.
 
-    H and G start `back` numbers later in Z, the noise `above`.
+    What stands at i in Z stands at i - back in H, where gain and drive are left if it `keeps` them, at i - ahead in G, and at
+    i - above in the noise.
     """
     H, drive, gain_in, step = work.H, columns.drive, _of_block(columns.gain_in, b), lanes_of(Z)
     if method == RK4:
         kept, share = _of_block(columns.scheme, stage), _of_block(columns.scheme, 4 + stage)
-        ahead, final = _of_block(columns.scheme, 8 + stage), _of_block(columns.scheme, 12 + stage)
+        further, final = _of_block(columns.scheme, 8 + stage), _of_block(columns.scheme, 12 + stage)
         for i in range(start, start + count, step):
             h = load(H, i - back) * gain + load(drive, i)
             slope = h - load(work.Y, i)
             k = slope * share + load(work.K, i) * kept
             z = without_dust(k * final + load(Z, i))
-            y = without_dust(slope * ahead + z)
-            store(H, i - back, h)
+            y = without_dust(slope * further + z)
+            if keeps:
+                store(H, i - back, h)
             store(work.K, i, k)
             store(Z, i, z)
             store(work.Y, i, y)
-            store(G, i - back, y * gain_in)
+            store(G, i - ahead, y * gain_in)
         return
     leak, weight = _of_block(columns.leak, b), _of_block(columns.weight, b)
     if columns.noise.shape[0] > 0:
@@ -187,26 +189,28 @@ def move_states(method, stage, columns, gain, Z, work, G, b, start, count, back,
         for i in range(start, start + count, step):
             h = load(H, i - back) * gain + load(drive, i)
             z = without_dust(load(work.xi, i - above) * noise + (h * weight + load(Z, i) * leak))
-            store(H, i - back, h)
+            if keeps:
+                store(H, i - back, h)
             store(Z, i, z)
-            store(G, i - back, z * gain_in)
+            store(G, i - ahead, z * gain_in)
     else:
         for i in range(start, start + count, step):
             h = load(H, i - back) * gain + load(drive, i)
             z = without_dust(h * weight + load(Z, i) * leak)
-            store(H, i - back, h)
+            if keeps:
+                store(H, i - back, h)
             store(Z, i, z)
-            store(G, i - back, z * gain_in)
+            store(G, i - ahead, z * gain_in)
 
 
 @inlined
-def _move_tangents(method, stage, columns, gain, Z, work, b, start, count):
+def _move_tangents(method, stage, columns, gain, Z, work, b, start, count, back):
     H, step = work.H, lanes_of(Z)
     if method == RK4:
         kept, share = _of_block(columns.scheme, stage), _of_block(columns.scheme, 4 + stage)
         ahead, final = _of_block(columns.scheme, 8 + stage), _of_block(columns.scheme, 12 + stage)
         for i in range(start, start + count, step):
-            slope = load(H, i) * gain - load(work.Y, i)
+            slope = load(H, i - back) * gain - load(work.Y, i)
             k = slope * share + load(work.K, i) * kept
             z = k * final + load(Z, i)
             store(work.K, i, k)
@@ -215,7 +219,7 @@ def _move_tangents(method, stage, columns, gain, Z, work, b, start, count):
     else:
         leak, weight = _of_block(columns.leak, b), _of_block(columns.weight, b)
         for i in range(start, start + count, step):
-            store(Z, i, load(H, i) * gain * weight + load(Z, i) * leak)
+            store(Z, i, load(H, i - back) * gain * weight + load(Z, i) * leak)
 
 
 @inlined
@@ -245,36 +249,39 @@ def emit_tangents(columns, X, S, F, b, start, count):
 
 
 @inlined
-def _finish(method, stage, code, couplings, columns, Z, work, G, flat_G, b, first, last):
-    """What follows the product of block b, panels first to last."""
-    step = lanes_of(Z)
-    start, count = (b * Z.shape[1] + first * ROWS) * step, (last - first) * ROWS * step
+def _finish(method, stage, code, couplings, columns, Z, work, G, flat_G, b, to, first, last, keeps):
+    """What follows the product of block b, panels first to last, which stands in block `to` of work.H."""
+    step, rank = lanes_of(Z), couplings.left.shape[2]
+    size = Z.shape[1] * step
+    start, count, back = b * size + first * ROWS * step, (last - first) * ROWS * step, (b - to) * size
     gain = _of_block(columns.gain_out, b)
-    if couplings.left.shape[2] > 0:  # the gain multiplies the random part alone
-        for i in range(start, start + count, step):
+    if rank > 0:  # the gain multiplies the random part alone
+        for i in range(start - back, start - back + count, step):
             store(work.H, i, load(work.H, i) * gain)
         for p in range(first, last):
-            _structure(couplings.left, 0, p, work.overlap, work.H, b, p * ROWS, 0, couplings.left.shape[2], 1)
+            _structure(couplings.left, 0, p, work.overlap, work.H, b, to, p * ROWS, 0, rank, 1)
         gain = everywhere(Z.dtype.type(1.0))
     if b < columns.drive.shape[0]:
-        move_states(method, stage, columns, gain, Z, work, G, b, start, count, 0, b * Z.shape[1] * step)
+        move_states(method, stage, columns, gain, Z, work, G, b, start, count, back, 0, b * size, keeps)
         _emit_states(code, columns, work, flat_G, b, start, count)
     else:
-        _move_tangents(method, stage, columns, gain, Z, work, b, start, count)
+        _move_tangents(method, stage, columns, gain, Z, work, b, start, count, back)
         emit_tangents(columns, work.Y if method == RK4 else Z, work.S, G, b, start, count)
 
 
 @uncounted
-def one_pass(method, stage, code, couplings, columns, Z, work, now):
+def one_pass(method, stage, code, couplings, columns, Z, work, now, keeps=True):
     """A step of AFFINE, a stage of RK4, from what work.F[now] emits. Returns where it is emitted next.
 
-    work.H holds recurrent input plus drive of the states at the old emission.
+    If it `keeps` them, work.H holds recurrent input plus drive of the states at the old emission. Else blocks of one slice have
+    their products in the same first ones of H, which stay in the nearest cache.
     """
-    F, G, flat_G = work.F[now], work.F[1 - now], work.flat_F[1 - now]
     n_blocks, n_panels, n_slices = Z.shape[0], Z.shape[1] // ROWS, couplings.panels.shape[0]
+    following = now if n_slices == 0 or n_panels <= PANELS else 1 - now
+    F, G, flat_G = work.F[now], work.F[following], work.flat_F[following]
     for b in range(n_blocks if couplings.right.shape[1] > 0 else 0):
         for r in range(couplings.right.shape[1]):
-            _overlaps(couplings.right, 0, r, F, work.overlap, b, r * TOGETHER, 0, couplings.N, 0)
+            _overlaps(couplings.right, 0, r, F, work.overlap, b, b, r * TOGETHER, 0, couplings.N, 0)
     if couplings.rows.starts.size > 0:
         multiply_rows(couplings.rows, F, work.H)
     elif n_slices == 0:
@@ -283,13 +290,14 @@ def one_pass(method, stage, code, couplings, columns, Z, work, now):
         last = min(first + PANELS, n_panels)
         for s in range(max(n_slices, 1)):
             for block in range(0, n_blocks, BLOCKS):
-                end = min(block + BLOCKS, n_blocks)
+                end, to = min(block + BLOCKS, n_blocks), block if keeps or n_slices != 1 else 0
                 if n_slices > 0:
-                    multiply_panels(couplings.panels, s, first, last, block, end, couplings.N, F, work.H)
+                    multiply_panels(couplings.panels, s, first, last, block, end, to, couplings.N, F, work.H)
                 if s + 1 >= n_slices:
                     for b in range(block, end):
-                        _finish(method, stage, code, couplings, columns, Z, work, G, flat_G, b, first, last)
-    return 1 - now
+                        to_b = to + b - block
+                        _finish(method, stage, code, couplings, columns, Z, work, G, flat_G, b, to_b, first, last, keeps)
+    return following
 
 
 @uncounted
@@ -330,5 +338,5 @@ def take_step(method, code, couplings, columns, step, Z, work, now):
     """One step of Z, from what work.F[now] emits. Returns where it is emitted next."""
     draw_noise(columns, step, work)
     for stage in range(n_passes(method)):
-        now = one_pass(method, stage, code, couplings, columns, Z, work, now)
+        now = one_pass(method, stage, code, couplings, columns, Z, work, now, False)
     return now

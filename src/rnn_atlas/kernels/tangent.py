@@ -121,14 +121,14 @@ def orthonormalize(A, first, k, stretch, panels, inner):
             _minus_panels(A, block, panels)
         later = block + 1
         while later + BLOCKS <= end:
-            _many_inner(A, block, 0, A, inner, later, 0, 0, N, 0)
+            _many_inner(A, block, 0, A, inner, later, later, 0, 0, N, 0)
             for p in range(n_panels):
-                _many_outer(panels, 0, p, inner, A, later, p * ROWS, 0, LANES, 1)
+                _many_outer(panels, 0, p, inner, A, later, later, p * ROWS, 0, LANES, 1)
             later += BLOCKS
         while later < end:
-            _one_inner(A, block, 0, A, inner, later, 0, 0, N, 0)
+            _one_inner(A, block, 0, A, inner, later, later, 0, 0, N, 0)
             for p in range(n_panels):
-                _one_outer(panels, 0, p, inner, A, later, p * ROWS, 0, LANES, 1)
+                _one_outer(panels, 0, p, inner, A, later, later, p * ROWS, 0, LANES, 1)
             later += 1
 
 
