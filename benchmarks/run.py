@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from benchmarks import peers
 from benchmarks.agreement import agreement_rows
 from benchmarks.demo import demo_rows
+from benchmarks.fixed_points import fixed_point_rows
 from benchmarks.limits import limit_rows
 from benchmarks.low_rank import low_rank_rows
 from benchmarks.measure import FULL, Scale
@@ -49,6 +50,7 @@ def measure(scale: Scale) -> Results:
     rows += low_rank_rows(scale)
     rows += few_exponents_rows(scale) + all_exponents_rows(scale)
     rows += signal_rows(scale)
+    rows += fixed_point_rows(scale)
     rows += demo_rows(scale) + agreement_rows(scale)
     return Results(machine(), rows, peers.missing())
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 from benchmarks import naive
-from benchmarks.measure import Job, Scale, dgemm_gflops, spread, timed
+from benchmarks.measure import Job, Scale, gemm_gflops, spread, timed
 from benchmarks.report import Row, Spread, agreement, faster, share
 from benchmarks.workloads import SETTLED, crowd, prepared
 
@@ -72,7 +72,7 @@ def signal_rows(scale: Scale) -> list[Row]:
     run = Signals(N, frequencies)
     loop, loop_steps = run.loop(scale.naive_points)
     seconds = timed({"own": run.batched(), "loop": loop}, scale)
-    own, other, dgemm = seconds["own"] / run.column_steps, seconds["loop"] / loop_steps, dgemm_gflops(seconds, scale)
+    own, other, dgemm = seconds["own"] / run.column_steps, seconds["loop"] / loop_steps, gemm_gflops(seconds, scale)
     what = f"all pairs, {frequencies} frequencies"
     at_equal_error = N * 2 * frequencies * n_codes(run.plan) * run.plan.signal / run.column_steps
     return [

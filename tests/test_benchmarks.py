@@ -89,7 +89,10 @@ def test_naive_exponents_of_a_linear_map_are_its_exact_ones():
 def test_every_workload_runs_and_what_has_to_agree_agrees(results):
     groups = list(dict.fromkeys(row.group for row in results.rows))
     quiet, noisy = "simulation, no noise", "simulation, noise"
-    assert groups == ["machine", quiet, noisy, "Lyapunov, k = 7", "Lyapunov, k = 16", "response", "demo", "agreement"]
+    assert groups == [
+        "machine", quiet, noisy, "simulation, single precision", "low rank, rank 2", "Lyapunov, k = 7", "Lyapunov, k = 16",
+        "response", "fixed points", "demo", "agreement",
+    ]  # fmt: skip
     compared = [row for row in results.rows if row.unit == APART]
     assert [row.what for row in compared if not row.met] == []
     assert len(compared) == 4 + peers.installed("jax") + 3 * peers.installed("pynamicalsys")

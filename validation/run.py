@@ -1,4 +1,4 @@
-"""The long evidence: exact spectra, sum rules, zero exponents, N -> infinity, mutations. `make validate` runs all of it.
+"""The long evidence: exact spectra, sum rules, N -> infinity, responses, fixed points. `make validate` runs all of it.
 
 Prints a table and stores it in docs/validation.md. Arguments choose parts by name.
 """
@@ -31,7 +31,8 @@ from rnn_atlas.stages.simulation import Simulation
 from rnn_atlas.status import Status
 from rnn_atlas.theory.mean_field import flow, flow_system
 from rnn_atlas.theory.transient import snt_transient
-from validation import response
+from validation import fixed_points, response
+from validation.estimates import extrapolated
 from validation.mutations import table as mutation_table
 from validation.rows import Row, bounded
 
@@ -204,13 +205,6 @@ def crossing(x: Any, exponent: Any) -> tuple[float, float]:
     return at, float(values.std(ddof=1) / np.sqrt(len(exponent)) / slope)
 
 
-def extrapolated(N: Any, mean: Any, error: Any) -> tuple[float, float]:
-    """The value a and its standard error of the weighted fit a + b / N."""
-    design = np.stack([np.ones(len(N)), 1.0 / np.asarray(N, float)], axis=1) / np.asarray(error)[:, None]
-    covariance = np.linalg.inv(design.T @ design)
-    return float((covariance @ design.T @ (mean / error))[0]), float(np.sqrt(covariance[0, 0]))
-
-
 def transient_of_networks() -> Iterator[Row]:
     """Mean and variance of u over neurons, 30 steps of networks with a mean coupling, N = 2000, against two-time mean field.
 
@@ -308,7 +302,7 @@ def mutations() -> Iterator[Row]:
 PARTS: tuple[Callable[[], Iterator[Row]], ...] = (
     trivial_point_of_the_map, trivial_point_of_the_flow, sum_rules, rounding_limit, zero_exponents,
     infinite_networks, onset_under_noise, theory_over_a_grid, rank_one_structure, transient_of_networks, *response.PARTS,
-    mutations,
+    *fixed_points.PARTS, mutations,
 )  # fmt: skip
 
 
