@@ -19,7 +19,7 @@ class Scale:
 
     `flops` of a kernel's job, `low_rank_updates` (neurons x points x steps) of one of low rank; `triad_bytes` of each array,
     None for more than the last cache; `batches` that JAX is tried with; `signals`: neurons and frequencies of the response;
-    `search_seconds` that each solver has to find fixed points.
+    `search_seconds` that each solver has to find fixed points; `study_seconds` of tiles in the study of one and two workers.
     """
 
     rounds: int = 11
@@ -46,6 +46,7 @@ class Scale:
     peer_steps: int = 4000
     fixed_point_size: int = 100
     search_seconds: float = 15.0
+    study_seconds: float = 240.0
 
 
 FULL = Scale()
@@ -53,7 +54,7 @@ TINY = Scale(
     rounds=1, dgemm=64, product_sizes=(16,), quiet_sizes=(16,), noisy_sizes=(16,), single_sizes=(16,), low_rank_sizes=(300,),
     low_rank_updates=6e3, wide_sizes=(16,), few_exponents=(16, 7), all_exponents=16, signals=(16, 4), flops=1e6, width=2,
     shorter=5, naive_points=1, naive_spectrum_steps=3, batches=(8, 16), elements=512, repeats=2, triad_bytes=2**16,
-    peer_steps=640, fixed_point_size=10, search_seconds=0.1,
+    peer_steps=640, fixed_point_size=10, search_seconds=0.1, study_seconds=0.5,
 )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ from benchmarks.measure import FULL, Scale
 from benchmarks.picture import store_picture
 from benchmarks.report import Results, Row, markdown, store
 from benchmarks.signals import signal_rows
+from benchmarks.studies import study_rows
 from benchmarks.workloads import all_exponents_rows, few_exponents_rows, simulation_rows, single_rows
 
 from rnn_atlas.provenance import versions
@@ -52,6 +53,7 @@ def measure(scale: Scale) -> Results:
     rows += signal_rows(scale)
     rows += fixed_point_rows(scale)
     rows += demo_rows(scale) + agreement_rows(scale)
+    rows += study_rows(scale)
     return Results(machine(), rows, peers.missing())
 
 

@@ -91,7 +91,7 @@ def test_every_workload_runs_and_what_has_to_agree_agrees(results):
     quiet, noisy = "simulation, no noise", "simulation, noise"
     assert groups == [
         "machine", quiet, noisy, "simulation, single precision", "low rank, rank 2", "Lyapunov, k = 7", "Lyapunov, k = 16",
-        "response", "fixed points", "demo", "agreement",
+        "response", "fixed points", "demo", "agreement", "studies",
     ]  # fmt: skip
     compared = [row for row in results.rows if row.unit == APART]
     assert [row.what for row in compared if not row.met] == []

@@ -58,8 +58,8 @@ def searches_that_share_no_start() -> Iterator[Row]:
             for realization in range(20):
                 equation = network(N, g, realization)
                 catalogue, _, found = listed(equation, 50_000)
-                curves = search(equation, stream(10), 100_000, CURVES)
-                descents = search(equation, stream(11), 400_000, DESCENTS, settle=False)
+                curves = search(equation, stream(10), 100_000, pools=CURVES)
+                descents = search(equation, stream(11), 400_000, pools=DESCENTS, settle=False)
                 audits.append(found)
                 short[realization] = missing(equation, catalogue, [curves, descents])
                 classes += len(catalogue.points) + short[realization, 0]
@@ -81,7 +81,7 @@ def large_network() -> Iterator[Row]:
         spent = time.process_time() - start
         told = f"{spent:.0f} s; {found.found} fixed points, {len(found.findings)} findings against it"
         yield Row(f"g = {g:g}: complete after", told, f"< {seconds:g} s; 0", found.is_complete and spent < seconds)
-        more = search(equation, stream(50), 1_000_000, ("perturbed", "mean_field"), settle=False)
+        more = search(equation, stream(50), 1_000_000, pools=("perturbed", "mean_field"), settle=False)
         new = missing(equation, catalogue, [more])[0]
         yield Row(f"g = {g:g}: new classes by descents with a million factorizations more", f"{new}", "0", new == 0)
         yield certified_share(g, found, certificates)

@@ -1,0 +1,137 @@
+"""Whole studies as a user runs them: what they take beside their tiles, what a second worker brings, forecasts."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from benchmarks.demo import DEMO
+from benchmarks.measure import Scale
+from benchmarks.report import Row, Spread, faster
+
+from rnn_atlas.calibrate import Machine
+from rnn_atlas.config import Study, load_study, study_from
+from rnn_atlas.grid import sweep_points
+from rnn_atlas.pipeline import complete_stage, results_folder
+from rnn_atlas.plan import plan_stage
+from rnn_atlas.stages.simulation import Schedule
+
+GROUP = "studies"
+TILE_SECONDS, WIDTH = 2.0, 64
+"""Of a tile of these studies, and its points."""
+OVERHEAD_BAR, WORKERS_BAR, FORECAST_BAR, STAGE_BAR, WHOLE_BAR = 1.08, 1.7, 25.0, 3.0, 60.0
+
+
+def study_rows(scale: Scale) -> list[Row]:
+    """One worker and two on a study of equal tiles; forecasts of three studies; the demo, stage by stage and as a whole."""
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        return [*worker_rows(root, scale), *forecast_rows(root, scale), *demo_rows(root, scale)]
+
+
+def worker_rows(root: Path, scale: Scale) -> Iterator[Row]:
+    """The same study with two workers and with one, started from the command line each."""
+    study = chaos("workers", 200, scale.study_seconds, {"name": "snt"}, {"sigma": 0.1})
+    wall, busy = {}, {}
+    for workers in (2, 1):
+        folder = root / str(workers)
+        wall[workers] = run(["stage", "simulation"], study, folder, workers)
+        busy[workers] = tile_seconds(results_folder(study, folder), "simulation")
+    what = f"{busy[2]:.0f} s of tiles of {TILE_SECONDS:g} s on 2 workers: wall time over half of it"
+    yield Row(GROUP, what, 200, "ratio", one(wall[2] / (busy[2] / 2)), OVERHEAD_BAR, at_most=True)
+    updates = len(list(sweep_points(study, "all"))) * Schedule.of(study.context("simulation", "all")).steps
+    two, alone = (np.array([wall[workers] / updates]) for workers in (2, 1))
+    yield faster(GROUP, "the same on 2 workers against 1, wall time", 200, two, alone, WORKERS_BAR)
+
+
+def forecast_rows(root: Path, scale: Scale) -> Iterator[Row]:
+    """What `plan` forecasts of three studies that do not stop early, against what their tiles take."""
+    seconds, spectrum = scale.study_seconds / 8, {"exponents": "all", "duration": 32 * max(1, round(scale.study_seconds / 4))}
+    cases = {
+        "a map with noise": chaos("map", 100, seconds, {"name": "snt"}, {"sigma": 0.1}),
+        "a flow by RK4": chaos("flow", 200, seconds, {"name": "rate", "integrator": "rk4"}, {}),
+        "a map and all its exponents": chaos("spectra", 100, 1.0, {"name": "snt"}, {}, lyapunov=spectrum),
+    }
+    for what, study in cases.items():
+        results, forecast, real = results_folder(study, root), 0.0, 0.0
+        for stage in study.stage_names:
+            forecast += plan_stage(study, stage, results, Machine()).seconds
+            complete_stage(study, stage, results)
+            real += tile_seconds(results, stage)
+        off = one(100.0 * abs(forecast / real - 1.0))
+        told = f"forecast of `plan` for {what}: {forecast:.3g} s, it took {real:.3g} s"
+        yield Row(GROUP, told, None, "% off", off, FORECAST_BAR, at_most=True)
+
+
+def demo_rows(root: Path, scale: Scale) -> Iterator[Row]:
+    """The demo on two workers: what every stage takes beside its tiles, and the whole with figures, comparison and check."""
+    is_whole = scale.study_seconds >= TILE_SECONDS
+    demo = load_study(DEMO) if is_whole else chaos("demo", 20, 0.1, {"name": "snt"}, {})
+    for stage in demo.stage_names:
+        wall = run(["stage", stage], demo, root / "stages")
+        beside = wall - tile_seconds(results_folder(demo, root / "stages"), stage) / 2
+        yield Row(GROUP, f"demo, {stage}: beside its tiles on 2 workers", None, "s", one(beside), STAGE_BAR, at_most=True)
+    if is_whole:
+        wall = run(["run"], DEMO, root / "whole")
+        beside = wall - sum(tile_seconds(results_folder(demo, root / "whole"), stage) for stage in demo.stage_names) / 2
+        yield Row(GROUP, f"demo, the whole, {wall:.0f} s: beside its tiles", None, "s", one(beside), WHOLE_BAR, at_most=True)
+
+
+def chaos(name: str, N: int, seconds: float, model: dict[str, Any], parameters: dict[str, float], **stages: Any) -> Study:
+    """Simulations of chaotic points for so many seconds in all, in tiles of about two; and stages after it."""
+    share = min(1.0, seconds / TILE_SECONDS)
+    schemes = 4 if model.get("integrator") == "rk4" else 1
+    steps = share * TILE_SECONDS / (WIDTH * Machine().column_step(N, WIDTH) * schemes)
+    dt = 0.1 if model["name"] == "rate" else 1.0
+    return study_from({
+        "study": name, "title": name, "seed": 1, "model": model, "network": {"ensemble": "gaussian"},
+        "parameters": {"N": N, **parameters}, "realizations": max(1, round(seconds / TILE_SECONDS)),
+        "sweeps": {"all": {"g": {"linspace": [2.0, 4.0, WIDTH]}}},
+        "stages": {"simulation": {"transient": 100, "duration": 256 + round(steps * dt)}, **stages},
+    })  # fmt: skip
+
+
+def run(command: list[str], study: Study | Path, folder: Path, workers: int = 2) -> float:
+    """Wall-clock seconds of a command of rnn-atlas on all cores."""
+    file = study if isinstance(study, Path) else folder.with_name(f"{study.study}.yaml")
+    if isinstance(study, Study):
+        file.write_text(study.model_dump_json(exclude_unset=True))  # JSON is YAML
+    words = [*command, str(file), "--results", str(folder), "--workers", str(workers), "--cluster", "local"]
+    with unpinned():
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "rnn_atlas.cli", *words], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"rnn-atlas {' '.join(words)} failed:\n{done.stderr}")
+    return time.perf_counter() - start
+
+
+@contextmanager
+def unpinned() -> Iterator[None]:
+    """What is started in here may use all cores."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, own)
+
+
+def tile_seconds(results: Path, stage: str) -> float:
+    """What the tiles of a stage took, added up: networks drawn, kernels, files written."""
+    lines = (results / "logs" / f"{stage}.jsonl").read_text().splitlines()
+    return float(sum(json.loads(line)["tile_seconds"] for line in lines))
+
+
+def one(value: float) -> Spread:
+    """Of one measurement."""
+    return Spread.of(np.array(value))
