@@ -137,7 +137,7 @@ def sums_of(equation: Equation, theory: KacRice) -> Floats:
     points = points[np.any(points != 0.0, axis=1)]
     values = eigenvalues(equation, points)
     share = np.stack([np.mean((np.abs(points) >= low) & (np.abs(points) < high), axis=1) for low, high in pairwise(EDGES)])
-    beyond = np.stack([np.mean(np.abs(values + 1.0) > r * theory.r_max, axis=1) for r in RADII])
+    beyond = np.stack([np.mean(np.abs(values) > r * theory.r_max, axis=1) for r in RADII])
     unstable = unstable_directions(values) / equation.N
     rows = np.stack([np.mean(points**2, axis=1), *share, *beyond, unstable])
     return np.array([found.is_complete, found.found, *rows.sum(axis=1)])
