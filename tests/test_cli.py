@@ -360,6 +360,26 @@ def test_check_prints_what_was_found_and_passes(finished: Finished, said: Said) 
     assert out.endswith("all points computed\n")
 
 
+def test_check_counts_the_attractors_of_all_ladders_and_the_networks_on_the_route_of_ruelle_and_takens(
+    routes: Finished, said: Said
+) -> None:
+    """A table of ladders alone, since nothing was simulated outside of them."""
+    code, out, _ = said("check", routes.file, "--results", routes.root)
+    assert code == 0
+    assert [line for line in out.splitlines() if line.startswith("sweep")] == [out.splitlines()[0]]
+    names = rows(out)["sweep"]
+    atlas = rnn_atlas.open(routes.results)
+    for sweep in atlas.sweeps:
+        data = atlas[sweep].load()
+        attractors = data.route_attractor.values
+        told = dict(zip(names, map(int, rows(out)[sweep]), strict=True))
+        assert (told["ladders"], told["gains up and down"]) == (data.route_ruelle_takens.size, attractors.size)
+        assert told["Ruelle-Takens"] == int(data.route_ruelle_takens.sum())
+        known = {r.name.lower().replace("_", " "): int(np.sum(attractors == r)) for r in Regime if np.any(attractors == r)}
+        assert {name: told[name] for name in known} == known
+        assert sum(told[name] for name in names[2:-1]) == attractors.size
+
+
 def test_check_fails_while_a_stage_has_not_been_run(small: dict[str, Any], study_file: Callable[..., Path], said: Said) -> None:
     file = study_file(small)
     stage(said, "networks", file)

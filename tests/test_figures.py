@@ -135,6 +135,11 @@ def texts(figure: Figure) -> str:
     return "\n".join(artist.get_text() for artist in figure.findobj(Text) if artist.get_visible())
 
 
+def room_of_panels(figure: Figure) -> float:
+    """Share of a figure's area that its panels have: a layout that breaks leaves them next to nothing."""
+    return float(sum(ax.get_position().width * ax.get_position().height for ax in figure.axes))
+
+
 # Every kind
 
 ELSEWHERE = {"susceptibility", "response_kernel", "response_graphs", "transmission"}
@@ -226,9 +231,11 @@ LABELS = {
 
 @pytest.mark.parametrize("kind", HERE)
 def test_labels_say_what_is_shown_and_in_which_unit(kind: str, holder: Finished) -> None:
-    words = texts(drawn(holder, kind))
+    figure = drawn(holder, kind)
+    words = texts(figure)
     for label in LABELS[kind]:
         assert re.search(label, words), f"{label} is not among\n{words}"
+    assert room_of_panels(figure) > 0.3
 
 
 AVERAGES = ["heat_map", "size_curves", "autocorrelation", "power_spectrum", "lyapunov_spectra", "regions"]

@@ -16,7 +16,7 @@ from rnn_atlas.errors import StoreError, StudyError
 from rnn_atlas.figures.draw import draw_figure
 
 from .conftest import Finished, run_serially
-from .test_figures import ELSEWHERE, drawn, texts
+from .test_figures import ELSEWHERE, drawn, room_of_panels, texts
 
 STUDY = """
 study: reached
@@ -81,9 +81,11 @@ LABELS = {
 
 @pytest.mark.parametrize("name", LABELS)
 def test_labels_say_what_is_shown_and_in_which_unit(name: str, reached: Finished) -> None:
-    words = texts(drawn(reached, name))
+    figure = drawn(reached, name)
+    words = texts(figure)
     for label in LABELS[name]:
         assert re.search(label, words), f"{label} is not among\n{words}"
+    assert name == "matrices" or room_of_panels(figure) > 0.3  # which are narrow here: three emitters
     assert "DIVERGED" not in words
 
 

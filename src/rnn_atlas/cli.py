@@ -242,14 +242,12 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from rnn_atlas.compare import stored_table
-    from rnn_atlas.report import findings, fixed_point_findings, verdict
+    from rnn_atlas.report import findings, verdict
 
     study, results = _load(arguments)
-    print(findings(study, results))
-    if listed := fixed_point_findings(results):
-        print(f"\n{listed}\n")
-    if study.compare is not None:
-        print(f"\n{stored_table(results)}\n")
+    for table in (findings(results), stored_table(results) if study.compare is not None else ""):
+        if table:
+            print(f"{table}\n")
     sentence, passed = verdict(study, results)
     print(sentence)
     return 0 if passed else 1

@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,60 +12,80 @@ from rnn_atlas.atlas import open_atlas
 from rnn_atlas.config import Study
 from rnn_atlas.execute import groups, wanted_points
 from rnn_atlas.pipeline import COMPARE, comparison_specification, read_receipt, read_study, specification
-from rnn_atlas.status import Regime, Status
+from rnn_atlas.status import ATTRACTORS, SIMULATED, Regime, Status
 from rnn_atlas.tables import aligned, duration
 
-REGIMES = (Regime.FIXED_POINT, Regime.PERIODIC, Regime.FLUCTUATING, Regime.UNDECIDED)
+
+def findings(results: Path) -> str:
+    """What was found where: a table of the dynamics, one of fixed points, one of ladders of gains; of each what has run."""
+    tables = (_dynamics(results), _fixed_points(results), _routes(results))
+    return "\n\n".join(aligned(rows) for rows in tables if len(rows) > 1)
 
 
-def findings(study: Study, results: Path) -> str:
-    """A table per sweep: points, regimes, and the range of the largest exponent."""
+def _dynamics(results: Path) -> list[tuple[str, ...]]:
+    """Per sweep that was simulated: points, regimes, and the range of the largest exponent."""
     atlas = open_atlas(results)
-    if "simulation" in atlas.stages:  # it has the regimes, lyapunov the exponents: the others need not be opened
-        atlas.stages = [stage for stage in atlas.stages if stage in ("simulation", "lyapunov")]
-    rows = [("sweep", "points", *(f"{r.name.lower().replace('_', ' ')}" for r in REGIMES), "lambda_max", "largest at")]
-    for sweep in atlas.sweeps:
+    atlas.stages = [stage for stage in atlas.stages if stage in ("simulation", "lyapunov")]  # others need not be opened
+    regimes_here = _last_undecided(SIMULATED)
+    rows = [("sweep", "points", *map(_words, regimes_here), "lambda_max", "largest at")]
+    for sweep in atlas.sweeps if "simulation" in atlas.stages else ():
         dataset = atlas[sweep]
-        regimes = dataset.regime.values if "regime" in dataset else np.zeros(0)
-        status = next((dataset[name] for name in dataset.data_vars if str(name).startswith("status_")), None)
-        points = regimes.size or (status.size if status is not None else 0)
-        cells = [sweep, str(points), *(str(int(np.sum(regimes == r))) for r in REGIMES)]
-        exponent = dataset.get("lambda_max")
+        regimes, exponent = dataset.regime.values, dataset.get("lambda_max")
+        cells = [sweep, f"{regimes.size:,}", *(f"{int(np.sum(regimes == r)):,}" for r in regimes_here)]
         if exponent is not None and bool(exponent.notnull().any()):
-            peak = np.unravel_index(int(np.nanargmax(exponent.values)), exponent.shape)
-            place = ", ".join(
-                f"{d} = {float(exponent[d].values[i]):g}"
-                for d, i in zip(exponent.dims, peak, strict=True)
-                if d != "realization"
-            )
-            cells += [f"{float(exponent.min()):+.3f} .. {float(exponent.max()):+.3f}", place]
+            cells += [f"{float(exponent.min()):+.3f} .. {float(exponent.max()):+.3f}", _place_of_largest(exponent)]
         else:
             cells += ["", ""]
         rows.append(tuple(cells))
-    return aligned(rows)
+    return rows
 
 
-def fixed_point_findings(results: Path) -> str:
-    """A table per sweep of what the stage `fixed_points` listed; empty if it has not run."""
+def _fixed_points(results: Path) -> list[tuple[str, ...]]:
+    """Per sweep what the stage `fixed_points` listed."""
     atlas = open_atlas(results)
-    if "fixed_points" not in atlas.stages:
-        return ""
-    atlas.stages = ["fixed_points"]
+    atlas.stages = [stage for stage in atlas.stages if stage == "fixed_points"]
     rows: list[tuple[str, ...]] = [("sweep", "points", "fixed points", "most at", "certified", "index sum 1", "complete")]
-    for sweep in atlas.sweeps:
+    for sweep in atlas.sweeps if atlas.stages else ():
         dataset = atlas[sweep]
         count = dataset.n_fixed_points.where(dataset.status_fixed_points == Status.OK).load()
         if not bool(count.notnull().any()):
             continue
-        run, most = int(count.notnull().sum()), np.unravel_index(int(np.nanargmax(count.values)), count.shape)
-        place = ", ".join(f"{d} = {float(count[d].values[i]):g}" for d, i in zip(count.dims, most, strict=True))
         shares = [int((dataset[name] == 1).where(count.notnull()).sum()) for name in ("index_sum", "is_complete")]
         certified = float(dataset.n_certified.sum()) / float(count.sum())
-        rows.append(
-            (sweep, f"{run:,}", f"{int(count.min()):,} .. {int(count.max()):,}", place, f"{certified:.2%}",
-             *(f"{share:,}" for share in shares))
-        )  # fmt: skip
-    return aligned(rows)
+        rows.append((
+            sweep, f"{int(count.notnull().sum()):,}", f"{int(count.min()):,} .. {int(count.max()):,}",
+            _place_of_largest(count), f"{certified:.2%}", *(f"{share:,}" for share in shares),
+        ))  # fmt: skip
+    return rows
+
+
+def _routes(results: Path) -> list[tuple[str, ...]]:
+    """Per sweep what the stage `route` saw at the gains of all ladders, and how many went the way of Ruelle and Takens."""
+    atlas = open_atlas(results)
+    atlas.stages = [stage for stage in atlas.stages if stage == "route"]
+    seen = {sweep: atlas[sweep] for sweep in atlas.sweeps} if atlas.stages else {}
+    kinds = [r for r in _last_undecided(ATTRACTORS) if any(bool((data.route_attractor == r).any()) for data in seen.values())]
+    rows: list[tuple[str, ...]] = [("sweep", "ladders", "gains up and down", *map(_words, kinds), "Ruelle-Takens")]
+    for sweep, data in seen.items():
+        found = data.route_attractor.values
+        numbers = (data.route_ruelle_takens.size, found.size, *(int(np.sum(found == r)) for r in kinds))
+        rows.append((sweep, *(f"{number:,}" for number in (*numbers, int(data.route_ruelle_takens.sum())))))
+    return rows
+
+
+def _last_undecided(regimes: tuple[Regime, ...]) -> tuple[Regime, ...]:
+    return tuple(sorted(regimes, key=lambda regime: regime == Regime.UNDECIDED))
+
+
+def _words(regime: Regime) -> str:
+    return regime.name.lower().replace("_", " ")
+
+
+def _place_of_largest(values: Any) -> str:
+    """For example: g = 3, sigma = 0.1."""
+    place = np.unravel_index(int(np.nanargmax(values.values)), values.shape)
+    told = {str(d): float(values[d].values[i]) for d, i in zip(values.dims, place, strict=True) if d != "realization"}
+    return ", ".join(f"{name} = {value:g}" for name, value in told.items())
 
 
 def verdict(study: Study, results: Path) -> tuple[str, bool]:

@@ -33,7 +33,8 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     for cloud, color, marker, label in ((few, FIXED, ".", f"{len(points):,} fixed points"), (path, MOVING, "-", "trajectory")):
         a, b = (cloud @ vectors[:, -1 - k] for k in (0, 1))
         ax.plot(a, b, marker, color=color, markersize=2, markeredgewidth=0, linewidth=0.5, alpha=0.7, label=label)
-    ax.set(aspect="equal", xlabel=f"PC 1 ({shares[0]:.0%} of the variance)", ylabel=f"PC 2 ({shares[1]:.0%})")
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set(xlabel=f"PC 1 ({shares[0]:.0%} of the variance)", ylabel=f"PC 2 ({shares[1]:.0%})")
     ax.legend(loc="upper left", bbox_to_anchor=(0, 1.14), ncols=2)
     note_failures(ax, dataset, "fixed_points")
     return figure

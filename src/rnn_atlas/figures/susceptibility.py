@@ -28,7 +28,7 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     dataset = arrays_of(atlas, options)
     check_neurons(dataset, "receiver", [i for i, _ in options.pairs])
     check_neurons(dataset, "emitter", [j for _, j in options.pairs])
-    figure = Figure(figsize=(0.62 * WIDTH * len(options.pairs) + 0.9, WIDTH * 0.95))
+    figure = Figure(figsize=(0.62 * WIDTH * len(options.pairs) + 0.9, WIDTH * 1.05))
     axes = figure.subplots(2, len(options.pairs), squeeze=False, sharex=True)
     for column, (i, j) in enumerate(options.pairs):
         pair = dataset.sel(receiver=i, emitter=j).load()
@@ -61,7 +61,8 @@ def _susceptibility(ax: Axes, pair: xr.Dataset) -> None:
         height = pair.resonance_height.values[at] + 0.06 * np.nanmax(pair.resonance_height.values, initial=0.0)
         where = pair.resonance_frequency.values[at]
         marks: dict[str, Any] = {"color": "black", "markerfacecolor": face, "markersize": 4, "clip_on": False, "label": text}
-        ax.plot(where, height, "v", **marks)
+        # NOTE: the layout takes an empty line that is not clipped for one that reaches to the corner of the figure.
+        ax.plot(where, height, "v", **marks)[0].set_in_layout(False)
     ax.set_ylim(bottom=0)
 
 
