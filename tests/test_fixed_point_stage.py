@@ -2,10 +2,16 @@
 
 import copy
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 
@@ -15,7 +21,7 @@ from rnn_atlas.config import study_from
 from rnn_atlas.errors import StudyError
 from rnn_atlas.execute import mergeable, missing, run_stage
 from rnn_atlas.pipeline import complete_stage
-from rnn_atlas.report import fixed_point_findings
+from rnn_atlas.report import findings
 from rnn_atlas.status import Status
 
 from .conftest import Finished, run_serially
@@ -112,6 +118,29 @@ def test_streams_are_parts_that_are_computed_merged_and_resumed_on_their_own(lis
     assert not mergeable(again.study, "fixed_points", again.results)
 
 
+def test_two_workers_that_are_killed_and_any_tile_width_leave_the_same_lists(
+    listed: Finished, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL to the whole process group while streams run, then resumed to the end: the digest of a serial run."""
+    digest = json.loads((listed.results / "receipts" / "fixed_points.json").read_text())["digest"]
+    file = tmp_path / "listed.yaml"
+    file.write_text(FLOW)
+    words = ["stage", "fixed_points", str(file), "--results", str(tmp_path), "--workers", "2", "--tile-width", "3"]
+    code = f"import rnn_atlas.cli, rnn_atlas.execute as e; e.WORTH_A_CLUSTER = 0.0; rnn_atlas.cli.main({words})"
+    run = psutil.Popen([sys.executable, "-c", code], start_new_session=True, stderr=subprocess.DEVNULL)
+    while len(held := sorted(tmp_path.glob("listed/tiles/*/??/*.npz"))) < 3:
+        assert run.poll() is None, "the run ended before it could be killed: take more factorizations"
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(30)
+    assert 3 <= len(held) < 24
+    work = missing(listed.study, "fixed_points", tmp_path / "listed")
+    assert len(work.tasks) < 24
+    monkeypatch.setattr("rnn_atlas.execute.WORTH_A_CLUSTER", 0.0)
+    receipt = complete_stage(listed.study, "fixed_points", tmp_path / "listed", cluster="local", workers=2, width=1)
+    assert receipt["digest"] == digest
+
+
 def test_a_failed_stream_fails_its_point_until_it_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = study_from(content(sweeps={"one": {"g": 2.0, "realizations": 1}}))
     with monkeypatch.context() as patched:
@@ -181,7 +210,7 @@ def test_a_point_that_diverges_still_has_its_fixed_points(tmp_path: Path) -> Non
 
 def test_the_report_tells_how_many_were_found_certified_and_complete(listed: Finished) -> None:
     dataset = rnn_atlas.open(listed.results)["gains"].load()
-    lines = fixed_point_findings(listed.results).splitlines()
+    lines = findings(listed.results).splitlines()
     assert len(lines) == 2
     cells = lines[1].split()
     assert cells[:2] == ["gains", "8"]
