@@ -9,6 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
+from rnn_atlas.calibrate import Machine
 from rnn_atlas.config import Study, study_from
 from rnn_atlas.errors import AtlasError
 from rnn_atlas.pipeline import complete_stage
@@ -48,6 +49,29 @@ def test_the_flops_of_a_map_are_counted_as_by_hand() -> None:
     study = one_tile({"name": "snt"}, points=3)
     assert flops(study, "simulation") == 2 * 40 * 40 * 8 * 150
     assert flops(study, "lyapunov") == 2 * 40 * 40 * 24 * 84
+
+
+def test_the_time_of_a_tile_is_that_of_its_steps_and_of_its_samples() -> None:
+    """By a machine of which a column's step takes 1 ms, its sample 10 s, and a tile 1000 s: 150 steps and 100 samples of 8
+    columns, the samples once every half tau of a flow with four products a step."""
+
+    class Known(Machine):
+        def column_step(self, N: int, columns: int, dtype: Any = float) -> float:
+            return 1e-3
+
+        def sample(self, N: int) -> float:
+            return 10.0
+
+        def tile_overhead(self) -> float:
+            return 1000.0
+
+    machine = Known()
+    plan = plan_stage(one_tile({"name": "snt"}, points=3), "simulation", NOWHERE, machine)
+    assert plan.seconds == pytest.approx(1000 + 8 * (150 * 1e-3 + 100 * 10.0), rel=1e-12)
+    flow = one_tile({"name": "rate", "dt": 0.1}, points=3).model_dump(exclude_unset=True)
+    flow["stages"]["simulation"]["sampling"] = 0.5
+    plan = plan_stage(study_from(flow), "simulation", NOWHERE, machine)
+    assert plan.seconds == pytest.approx(1000 + 8 * (4 * 1500 * 1e-3 + 200 * 10.0), rel=1e-12)
 
 
 def test_the_flops_of_a_flow_count_the_products_of_its_integrator() -> None:

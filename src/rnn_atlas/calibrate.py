@@ -11,15 +11,18 @@ from numpy.typing import DTypeLike
 from rnn_atlas.kernels import low_rank, simulate
 from rnn_atlas.kernels.lanes import LANES, lanes_in
 from rnn_atlas.kernels.product import ROWS, pack, padded
+from rnn_atlas.kernels.recording import recording
 from rnn_atlas.kernels.sparse import NO_ROWS
-from rnn_atlas.kernels.step import AFFINE, Columns, Couplings, lanes, pack_structure, rk4_scheme, to_blocks, workspace
+from rnn_atlas.kernels.step import AFFINE, Columns, Couplings, Work, lanes, pack_structure, rk4_scheme, to_blocks, workspace
 from rnn_atlas.kernels.tangent import orthonormalize
 from rnn_atlas.kernels.transfer import TANH
+from rnn_atlas.stages.simulation import RECORDED_NEURONS
 
 _SECONDS = 0.08
-_LARGEST = 2000
+_LARGEST, _LARGEST_RECORDED = 2000, 200
 _MOST_NEURONS = 100_000
 _PER_TILE = 0.03
+_WIDTH, _SAMPLES, _ROUNDS = 64, 512, 5
 
 
 @dataclass
@@ -43,6 +46,14 @@ class Machine:
         key = (size, rank, min(max(points, 1), 16), dtype)
         if key not in self._column_step:
             self._column_step[key] = _time_low_rank_step(*key)
+        return self._column_step[key] * (N / size)
+
+    def sample(self, N: int) -> float:
+        """Seconds to record a sample of one column; above N = 200 scaled from there."""
+        size = min(N, _LARGEST_RECORDED)
+        key = (size, "sample")
+        if key not in self._column_step:
+            self._column_step[key] = _time_sample(size)
         return self._column_step[key] * (N / size)
 
     def eigen_flops(self) -> float:
@@ -74,14 +85,36 @@ class Machine:
 
 def _time_step(N: int, columns: int, dtype: DTypeLike) -> float:
     """Seconds per column and step of a dense network."""
+    how = _dense(N, columns, dtype)
+    return _timed(lambda n: simulate.advance(AFFINE, TANH, *how, 0, n)) / columns
+
+
+def _dense(N: int, columns: int, dtype: DTypeLike) -> tuple[Couplings, Columns, Any, Work]:
+    """A network, its columns, their states and the room for them."""
     random = np.random.Generator(np.random.Philox(N))
     Z = to_blocks(random.standard_normal((N, columns)), padded(N, ROWS), dtype)
     structure = pack_structure(np.zeros((N, 0)), np.zeros((0, N)), dtype)
     rows = NO_ROWS._replace(weights=NO_ROWS.weights.astype(dtype))
     couplings = Couplings(N, pack(random.standard_normal((N, N)) / np.sqrt(N), dtype), rows, *structure)
-    work = workspace(Z, couplings, Z.shape[0], AFFINE)
-    setting = _setting(lanes, columns, Z, dtype)
-    return _timed(lambda n: simulate.advance(AFFINE, TANH, couplings, setting, Z, work, 0, n)) / columns
+    return couplings, _setting(lanes, columns, Z, dtype), Z, workspace(Z, couplings, Z.shape[0], AFFINE)
+
+
+def _time_sample(N: int) -> float:
+    """Seconds per column and sample: of runs that are recorded less those of runs that are not."""
+    couplings, setting, Z, work = _dense(N, _WIDTH, np.float64)
+    recorded, direction = min(N, RECORDED_NEURONS), np.full(N, N**-0.5)
+    record = recording(
+        _WIDTH, Z.shape[1], _SAMPLES, n_recorded=recorded, n_snapshots=2, n_lags=51, segment=256, shown=1, n_shown=1
+    )
+    excess = []
+    for _ in range(_ROUNDS):
+        record.spectra.done[:] = 0
+        start = time.perf_counter()
+        simulate.observe(AFFINE, TANH, False, couplings, setting, direction, Z, work, record, 0, 1)
+        between = time.perf_counter()
+        simulate.advance(AFFINE, TANH, couplings, setting, Z, work, 0, _SAMPLES)
+        excess.append(2 * between - start - time.perf_counter())
+    return max(float(np.median(excess)), 0.0) / (_WIDTH * _SAMPLES)
 
 
 def _time_low_rank_step(N: int, rank: int, points: int, dtype: DTypeLike) -> float:

@@ -128,7 +128,8 @@ class Cost:
     """What a tile costs: `flops` of its products, `work` bytes at the peak, `stored` bytes written.
 
     `column_steps` of `columns` columns side by side, each of a product by J and all that a step has beside it, in double
-    precision or `is_single`, points one after the other where the network `is_low_rank`; `elementwise` flops of other loops.
+    precision or `is_single`, points one after the other where the network `is_low_rank`; `samples` of a column that are
+    recorded; `elementwise` flops of other loops.
     `is_bound`: at most that, since its points stop by themselves.
     """
 
@@ -137,6 +138,7 @@ class Cost:
     stored: float
     column_steps: float = 0.0
     columns: int = 0
+    samples: float = 0.0
     elementwise: float = 0.0
     is_bound: bool = False
     is_single: bool = False

@@ -27,6 +27,8 @@ from rnn_atlas.status import Status
 
 WORTH_A_CLUSTER = 1e10
 """Flops of a stage from which on a local cluster is started: they take about as long as it does."""
+RECORDING = 1e4
+"""Flops that take as long as a sample of a column."""
 WORKERS_WITHIN = 300.0
 """Seconds in which the first worker of a local cluster must be there."""
 
@@ -100,7 +102,7 @@ def missing(study: Study, stage: str, results: Path, *, retry: bool = False, wid
                     continue
                 tasks.append(Task(content, stage, sweeps[0], tile, str(directory), states))
                 cost = STAGES[stage].cost(tile, context)
-                flops += cost.flops + cost.elementwise
+                flops += cost.flops + cost.elementwise + RECORDING * cost.samples
     return Work(tasks, flops, done, wanted)
 
 

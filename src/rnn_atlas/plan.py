@@ -65,6 +65,7 @@ def plan_stage(study: Study, stage: str, results: Path, machine: "Machine | None
 def _seconds(tile: Tile, cost: Cost, context: Context, machine: "Machine") -> float:
     """Kernel time at the measured speed of this N and this many columns, and what stands beside it."""
     total = machine.tile_overhead() + cost.elementwise / machine.orthonormalization_flops()
+    total += cost.samples * machine.sample(tile.network.N) if cost.samples else 0.0
     if cost.column_steps:
         N = tile.network.N
         flops, dtype = cost.flops / cost.column_steps, np.float32 if cost.is_single else np.float64

@@ -93,7 +93,7 @@ class Simulation(Stage):
 
     @staticmethod
     def cost(tile: Tile, context: Context) -> Cost:
-        """2 flops per coupling, column and product, about 40 per recorded number; memory for J, columns and recording."""
+        """2 flops per coupling, column and product, and the samples; memory for J, columns and recording."""
         N, count, options = tile.network.N, len(tile), context.options
         is_low_rank, size = purely_low_rank(tile.network, context), np.dtype(options.dtype).itemsize
         B = count if is_low_rank else padded(count, lanes_in(options.dtype))
@@ -109,7 +109,7 @@ class Simulation(Stage):
             stored=stored,
             column_steps=steps * B,
             columns=B,
-            elementwise=40.0 * count * plan.samples * min(N, RECORDED_NEURONS),
+            samples=float(padded(count, LANES) * plan.samples),
             is_single=options.precision == "single",
             is_low_rank=is_low_rank,
         )
