@@ -46,7 +46,7 @@ class Scale:
     peer_steps: int = 4000
     fixed_point_size: int = 100
     search_seconds: float = 15.0
-    study_seconds: float = 240.0
+    study_seconds: float = 200.0
 
 
 FULL = Scale()

@@ -69,7 +69,14 @@ class Results:
 
 
 def share(
-    group: str, what: str, N: int, amount: float, own: Floats, limit: Floats, bar: float | None = None, unit: str = OF_DGEMM
+    group: str,
+    what: str,
+    N: int | None,
+    amount: float,
+    own: Floats,
+    limit: Floats,
+    bar: float | None = None,
+    unit: str = OF_DGEMM,
 ) -> Row:
     """A row in percent of the machine's limit in the same round. Amount (flops, bytes) and seconds `own` per point and step,
     limit in 10^9 of them per second.
@@ -78,7 +85,7 @@ def share(
     return Row(group, what, N, unit, Spread.of(percent), bar, own=microseconds(own))
 
 
-def faster(group: str, what: str, N: int, own: Floats, other: Floats, bar: float | None = None) -> Row:
+def faster(group: str, what: str, N: int | None, own: Floats, other: Floats, bar: float | None = None) -> Row:
     """How many times faster `own` is than `other`, both in seconds per point and step; the ratio is formed in each round."""
     return Row(group, what, N, FASTER, Spread.of(other / own), bar, own=microseconds(own), other=microseconds(other))
 

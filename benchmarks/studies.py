@@ -16,6 +16,7 @@ from benchmarks.demo import DEMO
 from benchmarks.measure import Scale
 from benchmarks.report import Row, Spread, faster
 
+from rnn_atlas.atlas import open_atlas
 from rnn_atlas.calibrate import Machine
 from rnn_atlas.config import Study, load_study, study_from
 from rnn_atlas.grid import sweep_points
@@ -26,14 +27,14 @@ from rnn_atlas.stages.simulation import Schedule
 GROUP = "studies"
 TILE_SECONDS, WIDTH = 2.0, 64
 """Of a tile of these studies, and its points."""
-OVERHEAD_BAR, WORKERS_BAR, FORECAST_BAR, STAGE_BAR, WHOLE_BAR = 1.08, 1.7, 25.0, 3.0, 60.0
+OVERHEAD_BAR, WORKERS_BAR, FORECAST_BAR, STAGE_BAR, WHOLE_BAR, STOPPING_BAR = 1.08, 1.7, 25.0, 3.0, 60.0, 1.5
 
 
 def study_rows(scale: Scale) -> list[Row]:
-    """One worker and two on a study of equal tiles; forecasts of three studies; the demo, stage by stage and as a whole."""
+    """One and two workers on a study of equal tiles; forecasts of three; the demo stage by stage, stopping early, and whole."""
     with TemporaryDirectory() as folder:
         root = Path(folder)
-        return [*worker_rows(root, scale), *forecast_rows(root, scale), *demo_rows(root, scale)]
+        return [*worker_rows(root, scale), *forecast_rows(root, scale), *demo_rows(root, scale), *stopping_rows(root, scale)]
 
 
 def worker_rows(root: Path, scale: Scale) -> Iterator[Row]:
@@ -53,7 +54,7 @@ def worker_rows(root: Path, scale: Scale) -> Iterator[Row]:
 
 def forecast_rows(root: Path, scale: Scale) -> Iterator[Row]:
     """What `plan` forecasts of three studies that do not stop early, against what their tiles take."""
-    seconds, spectrum = scale.study_seconds / 8, {"exponents": "all", "duration": 32 * max(1, round(scale.study_seconds / 4))}
+    seconds, spectrum = scale.study_seconds / 16, {"exponents": "all", "duration": 32 * max(1, round(scale.study_seconds / 4))}
     cases = {
         "a map with noise": chaos("map", 100, seconds, {"name": "snt"}, {"sigma": 0.1}),
         "a flow by RK4": chaos("flow", 200, seconds, {"name": "rate", "integrator": "rk4"}, {}),
@@ -72,8 +73,7 @@ def forecast_rows(root: Path, scale: Scale) -> Iterator[Row]:
 
 def demo_rows(root: Path, scale: Scale) -> Iterator[Row]:
     """The demo on two workers: what every stage takes beside its tiles, and the whole with figures, comparison and check."""
-    is_whole = scale.study_seconds >= TILE_SECONDS
-    demo = load_study(DEMO) if is_whole else chaos("demo", 20, 0.1, {"name": "snt"}, {})
+    demo, is_whole = demo_study(scale)
     for stage in demo.stage_names:
         wall = run(["stage", stage], demo, root / "stages")
         beside = wall - tile_seconds(results_folder(demo, root / "stages"), stage) / 2
@@ -82,6 +82,36 @@ def demo_rows(root: Path, scale: Scale) -> Iterator[Row]:
         wall = run(["run"], DEMO, root / "whole")
         beside = wall - sum(tile_seconds(results_folder(demo, root / "whole"), stage) for stage in demo.stage_names) / 2
         yield Row(GROUP, f"demo, the whole, {wall:.0f} s: beside its tiles", None, "s", one(beside), WHOLE_BAR, at_most=True)
+
+
+def stopping_rows(root: Path, scale: Scale) -> Iterator[Row]:
+    """The demo's leading exponents without a target, and with one that 99 of 100 points meet without it."""
+    study, _ = demo_study(scale)
+    content = study.model_dump(mode="json", exclude_unset=True)
+    sweeps = [name for name, sweep in content["sweeps"].items() if not sweep.get("stages")]
+    content["sweeps"] = {name: content["sweeps"][name] for name in sweeps}
+    content = {key: value for key, value in content.items() if key not in ("figures", "compare")}
+    seconds, errors = {}, np.zeros(0)
+    for name in ("compiled", "whole", "stopped"):
+        if name == "stopped":
+            content["stages"]["lyapunov"]["target"] = float(np.percentile(errors, 99))
+        study = study_from(content)
+        results = results_folder(study, root / name)
+        for stage in ("simulation", "lyapunov"):
+            complete_stage(study, stage, results)
+        seconds[name] = tile_seconds(results, "lyapunov")
+        atlas = open_atlas(results)
+        errors = np.concatenate([atlas[sweep].lambda_max_se.values.ravel() for sweep in sweeps])
+    whole, stopped = (np.array([seconds[name] / errors.size]) for name in ("whole", "stopped"))
+    what = "demo, Lyapunov, stopping at an error that 99 % of the points have without"
+    yield faster(GROUP, what, None, stopped, whole, STOPPING_BAR)
+
+
+def demo_study(scale: Scale) -> tuple[Study, bool]:
+    """The demo and that it is the whole of it, or in its place a study of nothing but a few points."""
+    if scale.study_seconds >= TILE_SECONDS:
+        return load_study(DEMO), True
+    return chaos("demo", 20, 0.1, {"name": "snt"}, {}, lyapunov={"exponents": 1, "transient": 10, "duration": 128}), False
 
 
 def chaos(name: str, N: int, seconds: float, model: dict[str, Any], parameters: dict[str, float], **stages: Any) -> Study:
