@@ -110,7 +110,8 @@ class Route(Stage):
             stored=8.0 * B * options.gains * (options.samples + options.segment // 2 + 2 * options.exponents + 20),
             column_steps=column_steps,
             columns=of_all,
-            elementwise=B * options.gains * (25.0 * spectra * N**3 + 2000.0 * plan.samples),
+            samples=float(options.gains * of_states * plan.samples),
+            elementwise=B * options.gains * 25.0 * spectra * N**3,
         )
 
     @staticmethod

@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # the theory itself is imported where it computes: reading a 
 
     Line = Callable[[Callable[[float], System], Floats], float]
 
-FLOPS_PER_POINT = 2e8
+FLOPS_PER_POINT = 1e9
 """About 30 ms: a Newton solution, an exponent, and a share of the onsets."""
 POPULATIONS = 40
 """Times as long: several populations from all sides' starts."""
