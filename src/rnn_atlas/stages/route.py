@@ -41,6 +41,8 @@ from rnn_atlas.theory.spectra import Onset
 
 FOLLOWED = 400
 """Neurons up to which orbits are followed; each step takes the eigenvalues of an N x N matrix."""
+FLOPS_PER_SAMPLE = 2.5e5
+"""Of m(t): as long as its lines, their frequencies and the 0-1 test take, 7 us."""
 LONGEST_FOLLOWED = 64
 """Steps of the longest orbit that is followed."""
 
@@ -111,7 +113,7 @@ class Route(Stage):
             column_steps=column_steps,
             columns=of_all,
             samples=float(options.gains * of_states * plan.samples),
-            elementwise=B * options.gains * 25.0 * spectra * N**3,
+            elementwise=B * options.gains * (25.0 * spectra * N**3 + FLOPS_PER_SAMPLE * plan.samples),
         )
 
     @staticmethod
