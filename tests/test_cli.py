@@ -304,6 +304,12 @@ def test_the_nearest_value_of_an_axis_is_taken_and_shown(finished: Finished, sai
     assert " 2.0 " in out
 
 
+def test_a_value_that_is_far_from_all_of_its_axis_is_refused(finished: Finished, said: Said) -> None:
+    code, _, err = said("query", finished.results, "lambda_max", "--sweep", "plane", "--sel", "g=3.6")
+    assert code == 2
+    assert "the axis g has 0.5, 1, 2, 3; got 3.6" in err
+
+
 def test_a_variable_that_one_sweep_alone_holds_needs_no_sweep(finished: Finished, said: Said) -> None:
     """As the help says. The sum rule is there for full spectra only, and so in one sweep of this study."""
     code, out, err = said("query", finished.results, "sum_rule_residual", "--sel", "g=2", "N=20")

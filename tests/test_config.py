@@ -202,7 +202,8 @@ REFUSED = [
     ("seed", -1, ("seed", "0", "got -1")),
     # figures
     ("figures.heat_map.sweep", "plain", ("figures.heat_map.sweep", "plane, sizes, ranks, spectra", "'plain'")),
-    ("figures.heat_map.x", "gamma", ("figures.heat_map", "'gamma'", "g, sigma")),
+    ("figures.heat_map.x", "gamma", ("figures.heat_map", "'gamma'", "holds it at 0", "gamma: [0]")),
+    ("figures.heat_map.x", "gama", ("figures.heat_map", "'gama'", "g, sigma")),
     ("figures.autocorrelation.select", {}, ("figures.autocorrelation", "'sigma'", "open", "select")),
     ("figures.autocorrelation.select", {"sigma": 0.77}, ("figures.autocorrelation", "0.77", "0.5")),
     ("figures.heat_map", {"kind": "heat_map", "sweep": "plane", "x": "g", "y": "g", "select": {"sigma": 0}},
@@ -214,6 +215,33 @@ REFUSED = [
     ("figures.size_curves.variable", "mean", ("figures.size_curves.variable", "lambda_max", "variance", "'mean'")),
     ("figures.heat_map.variable", "lambda", ("figures.heat_map.variable", "lambda_max", "'lambda'")),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("figure", "fragments"),
+    [
+        ({"kind": "route", "realization": 2}, ("network 2", "realizations 0 to 1", "figures.shown.realization")),
+        ({"kind": "susceptibility", "pairs": [[5, 4]]}, ("emitters", "0, 3", "got 4")),
+        ({"kind": "susceptibility", "pairs": [[20, 3]]}, ("receivers", "0 to 19", "got 20")),
+        ({"kind": "transmission", "receivers": [70]}, ("receivers", "0 to 19", "got 70")),
+        ({"kind": "fixed_point_numbers"}, ("'g'", "holds it at 2", "g: [2]")),
+        ({"kind": "shells"}, ("'g'", "holds it at 2", "g: [2]")),
+        ({"kind": "jacobian_spectrum", "curves": "gama"}, ("'gama'", "has N")),
+    ],
+)
+def test_a_figure_that_no_result_could_be_drawn_in_is_refused_before_there_are_any(
+    figure: dict[str, Any], fragments: tuple[str, ...]
+) -> None:
+    content = {
+        "study": "shown", "title": "Shown", "seed": 1, "model": {"name": "snt"}, "network": {"ensemble": "gaussian"},
+        "parameters": {"N": 20, "g": 2.0}, "realizations": 2, "sweeps": {"one": {"N": [20]}},
+        "stages": {"simulation": {}, "response": {"emitters": [0, 3]}, "transmission": {}, "fixed_points": {},
+                   "route": {"start": 0.5, "stop": 2.0}},
+        "figures": {"shown": {"sweep": "one", "select": {"N": 20}} | figure},
+    }  # fmt: skip
+    with pytest.raises(StudyError) as refused:
+        study_from(content)
+    assert_is_clear(str(refused.value), "figures.shown", *fragments)
 
 
 def test_z_scores_need_the_comparison_which_a_study_asks_for(small: dict[str, Any]) -> None:

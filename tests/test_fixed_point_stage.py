@@ -18,7 +18,7 @@ import yaml
 import rnn_atlas
 from rnn_atlas import tiles
 from rnn_atlas.config import study_from
-from rnn_atlas.errors import StudyError
+from rnn_atlas.errors import StoreError, StudyError
 from rnn_atlas.execute import mergeable, missing, run_stage
 from rnn_atlas.pipeline import complete_stage
 from rnn_atlas.report import findings
@@ -159,6 +159,11 @@ def test_more_streams_find_what_one_of_the_same_seed_found(listed: Finished, tmp
     together = rnn_atlas.open(listed.results).catalogue("gains", 12, g=3.0, realization=0)
     for x in alone.fixed_point.values:
         assert min(np.abs(together.fixed_point.values - s * x).max(axis=1).min() for s in (1, -1)) < 1e-10
+
+
+def test_a_catalogue_at_a_value_that_was_not_run_is_refused(listed: Finished) -> None:
+    with pytest.raises(StoreError, match=r"sweep 'gains' has g 0.5, 3; got 2.4"):
+        rnn_atlas.open(listed.results).catalogue("gains", 12, g=2.4)
 
 
 def test_the_map_has_the_fixed_points_of_the_equivalent_flow_but_its_own_stability(listed: Finished, tmp_path: Path) -> None:

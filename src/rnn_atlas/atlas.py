@@ -67,6 +67,9 @@ class Atlas:
             if axis not in dataset.coords:
                 known = ", ".join(map(str, dataset.coords))
                 raise StoreError(f"entries of this catalogue are selected by {known}; got {axis!r}")
+            there = self.study.axes(sweep).get(axis, [])
+            if canonical(value) not in there:
+                raise StoreError(f"sweep {sweep!r} has {axis} {', '.join(f'{v:g}' for v in there[:20])}; got {value:g}")
             chosen &= dataset[axis].values == canonical(value)
         rows = np.flatnonzero(chosen)
         is_block = rows.size and rows[-1] - rows[0] + 1 == rows.size

@@ -11,10 +11,11 @@ import numpy as np
 import yaml
 from pydantic import Field, StrictFloat, StrictInt, ValidationError, create_model, model_validator
 
-from rnn_atlas.complaints import LARGEST_GRID, TAGS, did_you_mean, sentences
-from rnn_atlas.contracts import Context, NetworkIdentity, Number, Parameter, Scope, Section
+from rnn_atlas.complaints import LARGEST_GRID, TAGS, sentences
+from rnn_atlas.contracts import Context, NetworkIdentity, Number, Parameter, Section
 from rnn_atlas.errors import StudyError
 from rnn_atlas.extrapolation import Compare
+from rnn_atlas.figure_checks import check_figures
 from rnn_atlas.figures.kinds import KINDS
 from rnn_atlas.identity import canonical
 from rnn_atlas.registry import ENSEMBLES, MODELS, STAGES, known_parameters
@@ -134,7 +135,7 @@ class Study(Section):
             for stage in self.stage_names:
                 self._check_stage(stage, name)
         self._check_compare()
-        self._check_figures()
+        check_figures(self)
         for stage in self.stage_names:
             if (source := STAGES[stage].upstream) and source not in self.stage_names:
                 raise StudyError(f"the {stage} stage starts from the {source}'s states; add `{source}: {{}}` to stages")
@@ -166,51 +167,6 @@ class Study(Section):
             if getattr(values, name) is None:
                 raise StudyError(f"{where}.{name} must be a number or an axis; got nothing. Write a value, or remove the key")
             _checked_axis(known[name], getattr(values, name), f"{where}.{name}")
-
-    def _check_figures(self) -> None:
-        for name, figure in self.figures.items():
-            if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
-                raise StudyError(f"a figure's name must be of a-z, 0-9, _ and -; got {name!r} (figures). Rename it")
-            if figure.sweep not in self.sweeps:
-                raise StudyError(
-                    f"a figure shows one of the sweeps {', '.join(self.sweeps)}; got {figure.sweep!r} "
-                    f"(figures.{name}.sweep). {did_you_mean(figure.sweep, self.sweeps)}"
-                )
-            self._check_figure_axes(name, figure)
-            for stage in figure.needed:
-                if stage not in self.stage_names and not (stage == "compare" and self.compare is not None):
-                    thing, where = ("comparison", "the study") if stage == "compare" else ("stage", "stages")
-                    raise StudyError(
-                        f"figure {name!r} needs the {thing} {stage!r}; add `{stage}: {{}}` to {where} (figures.{name})"
-                    )
-
-    def _check_figure_axes(self, name: str, figure: Any) -> None:
-        """Every axis a figure names must be there, and every other axis of its sweep (but realizations) held fixed."""
-        swept = set(self.swept(figure.sweep)) - {"realization"}
-        scopes = {STAGES[stage].scope for stage in figure.needed if stage in STAGES}
-        if scopes <= {Scope.NETWORK}:
-            swept &= {parameter.name for parameter in ENSEMBLES[self.network.ensemble].parameters}
-        if scopes == {Scope.LADDER}:
-            swept -= {"g"}
-        named = {axis for key in ("x", "y", "curves", "strips") if (axis := getattr(figure, key, None))}
-        for axis in sorted((named | set(figure.select)) - swept):
-            raise StudyError(
-                f"figure {name!r} asks for the axis {axis!r}; sweep {figure.sweep!r} has {', '.join(sorted(swept))} "
-                f"(figures.{name}). {did_you_mean(axis, swept)}"
-            )
-        if len(set(figure.axes)) < len(figure.axes):
-            raise StudyError(f"a figure's axes must differ; {name!r} has {figure.axes[0]!r} twice (figures.{name}). Change one")
-        for axis, value in figure.select.items():
-            if canonical(float(value)) not in (values := self.axes(figure.sweep)[axis]):
-                raise StudyError(
-                    f"figure {name!r} selects {axis} = {value:g}; sweep {figure.sweep!r} has "
-                    f"{', '.join(f'{v:g}' for v in values[:20])} (figures.{name}.select). Choose one of them"
-                )
-        for axis in sorted(swept - set(figure.axes) - set(figure.select)) if not figure.every_axis else ():
-            raise StudyError(
-                f"figure {name!r} leaves the axis {axis!r} of sweep {figure.sweep!r} open. "
-                f"Hold it fixed: select: {{{axis}: {self.axes(figure.sweep)[axis][0]}}} (figures.{name})"
-            )
 
     def _refuse_noise_with_rk4(self) -> None:
         for sweep in self.sweeps:

@@ -29,7 +29,7 @@ def select(results: Path, variables: list[str], sweep: str | None, selectors: li
         except ValueError:
             raise StoreError(f"--sel takes AXIS=NUMBER; got {selector!r}. Write for example --sel g=2") from None
         if axis in chosen.dims:
-            chosen = chosen.sel({axis: number}, method="nearest")
+            chosen = _nearest(chosen, axis, number)
         elif float(chosen[axis]) != number:
             raise StoreError(
                 f"sweep {name!r} has {axis} = {float(chosen[axis]):g} throughout; got {value}. Choose another sweep"
@@ -37,6 +37,16 @@ def select(results: Path, variables: list[str], sweep: str | None, selectors: li
     for axis in averaged:
         _check_axis(chosen, axis)
     return chosen.mean([axis for axis in averaged if axis in chosen.dims], keep_attrs=True)
+
+
+def _nearest(dataset: xr.Dataset, axis: str, number: float) -> xr.Dataset:
+    """At the axis value that is meant: one not farther than half the largest gap between its values, if there are several."""
+    values = np.sort(dataset[axis].values.astype(float))
+    reach = 0.5 * float(np.max(np.diff(values))) if values.size > 1 else 0.0
+    if np.min(np.abs(values - number)) > reach * (1 + 1e-9):
+        shown = ", ".join(f"{value:g}" for value in values[:20])
+        raise StoreError(f"the axis {axis} has {shown}; got {number:g}. Choose one of these")
+    return dataset.sel({axis: number}, method="nearest")
 
 
 def _sweep_of(atlas: Atlas, variables: list[str]) -> str:

@@ -57,6 +57,7 @@ class Eigenvalues:
         """Options of the eigenvalues."""
 
         stages: ClassVar[tuple[str, ...]] = ("networks",)
+        optional: ClassVar[tuple[str, ...]] = ("N", "rank")
         panels: Literal["N", "rank"] = Field("N", description="One panel per value of this axis; the largest N otherwise.")
         gain: float = Field(1.0, gt=0, description="Eigenvalues of gain x J are shown, with the circle of that radius.")
 
@@ -137,6 +138,7 @@ class LyapunovSpectra:
         """Options of the spectra."""
 
         stages: ClassVar[tuple[str, ...]] = ("lyapunov",)
+        optional: ClassVar[tuple[str, ...]] = ("N",)
         curves: str = Field("g", description="One curve per value of this axis; one panel per N.")
 
         @property

@@ -11,11 +11,13 @@ class FigureOptions(Section):
     """What every figure needs: the sweep it shows.
 
     stages: what the figure cannot do without; `compare` is the comparison with theory. extras: what it shows besides, if
-    the study has it. every_axis: it shows all points of the sweep, whatever its axes.
+    the study has it. optional: axes that it spreads out if the sweep has them. every_axis: it shows all points of the sweep,
+    whatever its axes.
     """
 
     stages: ClassVar[tuple[str, ...]] = ()
     extras: ClassVar[tuple[str, ...]] = ()
+    optional: ClassVar[tuple[str, ...]] = ()
     every_axis: ClassVar[bool] = False
 
     sweep: str = Field(description="The sweep the figure shows.")

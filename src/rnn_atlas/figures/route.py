@@ -58,6 +58,8 @@ def chosen_network(dataset: xr.Dataset, realization: int | None) -> tuple[int, s
         return 0, f"network 0: none of {shows.size} shows the route of Ruelle and Takens"
     first = int(np.argmax(shows))
     number = int(dataset.realization[first])
+    if shows.size == 1:
+        return number, f"network {number}"
     return number, f"network {number}, the first of {int(shows.sum())} among {shows.size} on the route of Ruelle and Takens"
 
 
