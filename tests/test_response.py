@@ -17,10 +17,10 @@ from rnn_atlas.stages.response_graph import OWN, SHARED, effective_connectivity,
 from rnn_atlas.stages.response_lock_in import hadamard
 from rnn_atlas.stages.response_plan import Estimate, Plan, z_score
 from rnn_atlas.stages.response_tangent import (
-    STARTS_PER_LAGS,
     error_growth,
     horizon,
     pair_kernels,
+    spacing_of,
     starts_together,
     tangent_kernels,
 )
@@ -211,6 +211,36 @@ def test_a_repelling_fixed_point_is_no_stable_one() -> None:
         assert (stable_fixed_point(run) is not None) == is_stable
 
 
+# ---- periodic motion -------------------------------------------------------------------------------------------------
+
+
+def test_of_a_cycle_of_two_all_estimators_see_both_phases_and_tell_their_error() -> None:
+    """U -> -tanh(2 u) - 0.3 ends on a cycle with slopes a, b: K = 1, (a + b) / 2, a b, ... and lags odd and even go apart.
+
+    Chi = (1 + w (a + b) / 2) / (1 - a b w^2), w = e^(i omega); at f = 1 / 4 the answer to the opposite frequency comes back
+    at the signal's own. Lock-in averages over whole cycles: exact up to the square of its signal.
+    """
+    u = np.array([1.0, 0.0])
+    for _ in range(200):
+        u[0] = -np.tanh(2 * (-np.tanh(2 * u[0]) - 0.3)) - 0.3
+    u[1] = -np.tanh(2 * u[0]) - 0.3
+    a, b = -2 / np.cosh(2 * u) ** 2
+    np.testing.assert_allclose(sorted([a, b]), [-0.4604, -0.0708], atol=1e-4)
+    settings: dict[str, Any] = {"lags": 16, "duration": 8000, "period": 16, "frequencies": 9, "amplitude": 1e-3}
+    tile = tile_of(1, {"g": 2.0, "theta_bar": 0.3})
+    found = respond(tile, ensemble=given(-np.ones((1, 1))), estimators=("tangent", "pairs", "lock_in"), **settings)
+    w = np.exp(2j * np.pi * found["response_frequency"])
+    chi = (1 + w * (a + b) / 2) / (1 - a * b * w**2)
+    assert chi[0].real == pytest.approx(0.759, abs=1e-3)
+    np.testing.assert_allclose(found["susceptibility_lock_in"][0, 0, 0], chi, atol=1e-5)
+    lag = np.arange(17)
+    kernel = np.where(lag % 2 == 0, 1.0, (a + b) / 2) * (a * b) ** (lag // 2)
+    for name in ("tangent", "pairs"):
+        error = found[f"kernel_{name}_se"][0, 0, 0, 1]
+        assert 1e-3 < error < 0.02
+        assert np.max(np.abs(found[f"kernel_{name}"][0, 0, 0] - kernel)) < 4 * error
+
+
 # ---- the flow --------------------------------------------------------------------------------------------------------
 
 
@@ -285,9 +315,9 @@ def test_the_kernel_of_one_step_is_the_leak_and_the_couplings_times_the_mean_slo
     plan = Plan.of(context, N)
     kernels = tangent_kernels(Replicas(network, tile, 0, context, upstream), plan)
     run, slopes, count = Replicas(network, tile, 0, context, upstream), [], starts_together(plan)
-    per_batch = round(2000 / 4 / (count + plan.lags + 1))
+    per_batch = round(2000 / 4 / (1.5 * count + plan.lags + 1))
     for _ in range(4 * per_batch):
-        slopes.append(g / np.cosh(g * run.starts(count, max(1, plan.lags // STARTS_PER_LAGS))) ** 2)
+        slopes.append(g / np.cosh(g * run.starts(count, spacing_of(plan))) ** 2)
         run.step += plan.lags + 1
     expected = gamma * np.eye(N) + network.dense() * np.mean(slopes, axis=(0, 2))
     np.testing.assert_allclose(kernels[..., 0].mean(axis=0), np.eye(N), atol=1e-15)
@@ -496,8 +526,8 @@ def test_the_plan_counts_every_column_of_every_estimator() -> None:
     """Flops of lock_in alone, and what all four add, from the definition of each."""
     tile, context = tile_of(100, {"g": 3.0}), context_of(Response, estimators=("lock_in",), period=64, frequencies=33)
     passage = 8 * 20_000
-    signal = 33 * 256 * (128 + 2048)
+    signal = 256 * (31 * 2 * (128 + 1024) + 2 * (128 + 2048))  # cosine and sine; cosines alone at 0 and at 1 / 2
     assert Response.cost(tile, context).flops == 2 * 100**2 * (passage + signal)
     every = Response.cost(tile, context_of(Response, estimators=EVERY)).flops
-    runs = 16 * round(20_000 / 16 / (4 + 33))
+    runs = 16 * round(20_000 / 16 / (6 + 33))
     assert every == 2 * 100**2 * (passage + signal + runs * 33 * (8 * 14 + 200))

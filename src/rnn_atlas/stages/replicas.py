@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from rnn_atlas.contracts import Context, Floats, Network, Tile, Upstream
+from rnn_atlas.identity import stream
 from rnn_atlas.kernels.driven import Signal, follow, silence
 from rnn_atlas.kernels.lanes import LANES
 from rnn_atlas.kernels.random import replay
@@ -32,6 +33,7 @@ class Replicas:
         self._tile = Tile(tile.network, (tile.points[row],))
         self.step = upstream.steps + segment * SEGMENT
         self._walker = self.columns(upstream.state[:, [row]])
+        self._gaps = stream(context.seed, "starts", tile.network, segment)
 
     @property
     def noise(self) -> float:
@@ -59,12 +61,15 @@ class Replicas:
         return prepare_problem(self.network, tile, self.context, states, tangents)
 
     def starts(self, count: int, spacing: int) -> Floats:
-        """(N, count): the next states of the trajectory, `spacing` steps apart."""
+        """(N, count): the next states of the trajectory, `spacing` to twice as many steps apart.
+
+        The gaps are drawn, so that starts see all phases of a periodic motion, and their scatter tells what that costs.
+        """
         found = np.empty((self.N, count))
-        for k in range(count):
+        for k, gap in enumerate(self._gaps.integers(spacing, 2 * spacing, count, endpoint=True)):
             p = self._walker
-            advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, self.step, spacing)
-            self.step += spacing
+            advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, self.step, int(gap))
+            self.step += int(gap)
             found[:, k] = self.state
         return found
 

@@ -33,7 +33,7 @@ from rnn_atlas.stages.replicas import Replicas
 from rnn_atlas.stages.response_exact import exact_susceptibility
 from rnn_atlas.stages.response_fluctuation import predicted
 from rnn_atlas.stages.response_graph import RESONANCES, effective_connectivity, resonances
-from rnn_atlas.stages.response_lock_in import CODES_TOGETHER, lock_in_susceptibilities, n_codes
+from rnn_atlas.stages.response_lock_in import CODES_TOGETHER, lock_in_susceptibilities, n_codes, steps_under_signals
 from rnn_atlas.stages.response_plan import Estimate, Plan, whole_steps, z_score
 from rnn_atlas.stages.response_score import Passage, passage, stretch_length
 from rnn_atlas.stages.response_tangent import (
@@ -236,7 +236,7 @@ def _cost(tile: Tile, context: Context) -> Cost:
         "tangent": runs * lags * LANES * column_blocks(together, E),
         "pairs": runs * lags * padded(2 * E * together, LANES),
         "score": 0,
-        "lock_in": F * 2 * n_codes(plan) * (plan.settling + plan.batches * plan.signal),
+        "lock_in": 2 * n_codes(plan) * steps_under_signals(plan),
     }
     products = 4 if plan.is_rk4 else 1
     steps = products * (sum(columns[name] for name in o.estimators) + LANES * plan.duration)

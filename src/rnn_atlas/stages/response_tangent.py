@@ -20,7 +20,7 @@ from rnn_atlas.stages.response_plan import Estimate, Plan
 WORTH_A_RUN = 64
 """Columns that a run should have, to be worth its overhead."""
 STARTS_PER_LAGS = 8
-"""Starts of one run are the longest lag over this apart."""
+"""Starts of one run are at least the longest lag over this apart."""
 
 
 def starts_together(plan: Plan) -> int:
@@ -28,11 +28,15 @@ def starts_together(plan: Plan) -> int:
     return int(np.clip(-(-WORTH_A_RUN // plan.emitters.size), 1, LANES))
 
 
+def spacing_of(plan: Plan) -> int:
+    """The least number of steps between starts."""
+    return max(1, plan.lags // STARTS_PER_LAGS)
+
+
 def runs_per_batch(plan: Plan) -> int:
     """Runs that fill a batch's share of the duration: the way from start to start, and the lags."""
-    spacing = max(1, plan.lags // STARTS_PER_LAGS)
-    steps = starts_together(plan) * spacing + plan.lags + 1
-    return max(1, round(plan.duration / plan.batches / steps))
+    way = 1.5 * starts_together(plan) * spacing_of(plan)  # on average
+    return max(1, round(plan.duration / plan.batches / (way + plan.lags + 1)))
 
 
 def tangent_kernels(run: Replicas, plan: Plan) -> Floats:
@@ -75,12 +79,12 @@ def _batches(
     kernel: Callable[[Floats], Floats],
 ) -> Floats:  # fmt: skip
     """The kernel of each batch: the blocks from `first` on, added up lag by lag over the batch's starts."""
-    spacing, runs = max(1, plan.lags // STARTS_PER_LAGS), runs_per_batch(plan)
+    runs = runs_per_batch(plan)
     found = np.empty((plan.batches, plan.receivers.size, plan.emitters.size, plan.lags + 1))
     for batch in found:
         total = aligned_zeros(plan.lags + 1, problem.Z.shape[0] - first, *problem.Z.shape[1:])
         for _ in range(runs):
-            prepare(run.starts(starts_together(plan), spacing))
+            prepare(run.starts(starts_together(plan), spacing_of(plan)))
             run.follow(problem, total, plan.lags + 1, first)
         batch[...] = kernel(total)[plan.receivers] / runs
     return found

@@ -31,7 +31,7 @@ from rnn_atlas.kernels.lanes import aligned_zeros
 from rnn_atlas.kernels.step import RK4, to_blocks
 from rnn_atlas.stages.columns import Problem, diverged, masked
 from rnn_atlas.stages.replicas import Replicas, place, states_of
-from rnn_atlas.stages.response_lock_in import CODES_TOGETHER, lock_in_susceptibilities
+from rnn_atlas.stages.response_lock_in import CODES_TOGETHER, lock_in_susceptibilities, steps_under_signals
 from rnn_atlas.stages.response_plan import Estimate, Plan, whole_steps
 from rnn_atlas.stages.simulation import Simulation, network_bytes, product_flops
 from rnn_atlas.status import Status
@@ -88,7 +88,7 @@ class Transmission(Stage):
         """2 flops per coupling, column and step: 64 columns under the modulated signal, and 64 under the plain carrier."""
         N, plan = tile.network.N, _plan(context, tile.network.N)
         products = 4 if plan.is_rk4 else 1
-        steps = products * 2 * PAIRS * (2 * plan.batches * plan.signal + (plan.batches + 1) * plan.settling)
+        steps = products * 2 * PAIRS * (steps_under_signals(plan) + plan.batches * (plan.settling + plan.signal))
         values = 8.0 * N * (4 * plan.period + 8)
         return Cost(
             flops=len(tile) * steps * product_flops(tile.network, context),
