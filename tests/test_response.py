@@ -13,7 +13,7 @@ from rnn_atlas.networks.sparse import SparseNetwork
 from rnn_atlas.stages.replicas import Replicas
 from rnn_atlas.stages.response import Response
 from rnn_atlas.stages.response_exact import stable_fixed_point
-from rnn_atlas.stages.response_graph import OWN, SHARED, effective_connectivity, peaks, resonances
+from rnn_atlas.stages.response_graph import NONE, OWN, SHARED, effective_connectivity, peaks, resonances
 from rnn_atlas.stages.response_lock_in import hadamard
 from rnn_atlas.stages.response_plan import Estimate, Plan, z_score
 from rnn_atlas.stages.response_tangent import (
@@ -450,9 +450,26 @@ def test_a_resonance_that_fluctuations_excite_is_shared_and_one_upstream_of_no_n
 def test_peaks_are_those_that_rise_above_their_error_also_at_both_ends() -> None:
     values = np.array([5.0, 1.0, 1.4, 1.0, 3.0, 1.0, 1.0, 4.0])
     np.testing.assert_array_equal(peaks(values, np.full(8, 0.2)), [0, 7, 4])
-    np.testing.assert_array_equal(peaks(values, np.full(8, 0.1)), [0, 7, 4, 2])
-    np.testing.assert_array_equal(peaks(values, np.full(8, 0.1), least=1.0), [0, 7, 4])
+    np.testing.assert_array_equal(peaks(values, np.full(8, 0.07)), [0, 7, 4, 2])
+    np.testing.assert_array_equal(peaks(values, np.full(8, 0.07), least=1.0), [0, 7, 4])
+    uncertain = np.array([0.2, 0.2, 0.2, 2.0, 0.2, 0.2, 0.2, 0.2])  # the valley between 0 and 4, and near it
+    np.testing.assert_array_equal(peaks(values, uncertain), [0, 7])
     assert peaks(np.full(8, np.nan), np.full(8, 0.1)).size == 0
+
+
+def test_noise_on_a_flat_spectrum_is_no_resonance_and_a_line_above_it_is_one() -> None:
+    """16 batches, 33 frequencies. Flat: in less than 5 % of spectra, of |chi| = 1 and of power. A Lorentzian, always."""
+    random, frequency, count = np.random.Generator(np.random.Philox(2)), np.arange(33) / 64, 400
+    noise = random.standard_normal((2, 16, count, 33))
+    flat = Estimate.of(1.0 + 0.4 * (noise[0] + 1j * noise[1]))
+    power = Estimate.of(1.0 + 0.4 * noise[0])  # ten standard errors
+    found = resonances(Estimate(flat.mean[None], flat.error[None]), Estimate(power.mean[:1], power.error[:1]), frequency)
+    assert np.mean(found["resonance_kind"][0, :, 0] != NONE) < 0.05
+    assert np.mean([peaks(*spectrum).size > 0 for spectrum in zip(power.mean, power.error, strict=True)]) < 0.05
+    line = 0.02j / (frequency - 0.2 + 0.02j)  # half width 1.3 frequencies
+    chi = Estimate.of(line + 0.2 * (noise[0] + 1j * noise[1]))  # twenty standard errors
+    found = resonances(Estimate(chi.mean[None], chi.error[None]), Estimate(power.mean[:1], power.error[:1]), frequency)
+    assert np.all(np.abs(found["resonance_frequency"][0, :, 0] - 0.2) <= 1 / 64)
 
 
 def test_effective_connectivity_is_the_largest_modulus_and_ranks_the_emitters() -> None:

@@ -10,8 +10,10 @@ from rnn_atlas.stages.response_plan import Estimate
 
 RESONANCES = 3
 """Stored of a pair."""
-SIGNIFICANT, LEAST = 3.0, 0.05
-"""Standard errors by which a peak rises above the valleys beside it, and share of the largest value of all."""
+CHANCE, NEIGHBOURS = 0.02, 5
+"""Share of flat spectra in which noise shows a peak, and frequencies over which errors are averaged."""
+LEAST = 0.05
+"""Share of the largest value of all by which a peak rises above the valleys beside it."""
 NONE, SHARED, OWN = 0, 1, 2
 RESONANCE_FLAGS = ((NONE, "none"), (SHARED, "shared_with_power_spectrum"), (OWN, "not_in_power_spectrum"))
 
@@ -63,16 +65,30 @@ def resonances(chi: Estimate, power: Estimate, frequency: Floats) -> dict[str, N
 def peaks(values: Floats, errors: Floats, least: float = 0.0) -> NDArray[np.int64]:
     """Where values (F,) have significant local maxima, the most prominent first; the ends are mirrors of the spectrum.
 
-    least: by which a peak rises above the valleys beside it, whatever its error.
+    A peak rises above the valleys on both sides by what a flat spectrum shows by chance in CHANCE of all cases, of which any
+    of its F (F - 1) / 2 pairs of frequencies can be peak and valley, and by `least`, whatever its error.
     """
     from scipy.signal import find_peaks
+    from scipy.stats import norm
 
     if values.size < 3 or not np.all(np.isfinite(values)):
         return np.zeros(0, np.int64)
-    mirrored = np.concatenate([values[1:][::-1], values, values[:-1][::-1]])
-    found, properties = find_peaks(mirrored, prominence=0.0)
-    place, prominence = found - (values.size - 1), properties["prominences"]
-    inside = (place >= 0) & (place < values.size)
-    place, prominence = place[inside], prominence[inside]
-    good = (prominence > SIGNIFICANT * errors[place]) & (prominence > least)
-    return np.asarray(place[good][np.argsort(-prominence[good], kind="stable")])
+    level, error = _mirrored(values), _mirrored(_steady(errors))
+    found, properties = find_peaks(level, prominence=0.0)
+    bar, good = norm.isf(CHANCE / (values.size * (values.size - 1) / 2)), properties["prominences"] > least
+    for valley in (properties["left_bases"], properties["right_bases"]):
+        good &= level[found] - level[valley] > bar * np.hypot(error[found], error[valley])
+    good &= (found >= values.size - 1) & (found < 2 * values.size - 1)
+    order = np.argsort(-properties["prominences"][good], kind="stable")
+    return np.asarray(found[good][order] - (values.size - 1))
+
+
+def _mirrored(values: Floats) -> Floats:
+    return np.concatenate([values[1:][::-1], values, values[:-1][::-1]])
+
+
+def _steady(errors: Floats) -> Floats:
+    """Errors (F,), none below the root mean square over its NEIGHBOURS: each by itself scatters as those of batches do."""
+    from scipy.ndimage import uniform_filter1d
+
+    return np.asarray(np.sqrt(np.maximum(errors**2, uniform_filter1d(errors**2, NEIGHBOURS, mode="mirror"))))
