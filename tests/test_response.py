@@ -152,6 +152,23 @@ def test_fluctuations_predict_the_response_of_a_linear_noisy_network_whose_coupl
     assert np.max(np.abs(wrong - step) / found["kernel_fluctuation_se"][0][..., 1]) > 20
 
 
+def test_fluctuations_that_do_not_span_all_neurons_predict_nothing() -> None:
+    """One neuron is silent, two alternate: C(0) has rank 1, up to rounding, and no inverse. The rest is measured all the same.
+
+    Beside them two neurons of which one is louder by 1e4 and noise apart: that is no reason.
+    """
+    silent = respond(tile_of(2, {"g": 2.0}), ensemble=given(np.diag([0.0, -1.0])), estimators=("tangent",), **SHORT)
+    flip = np.array([[0.0, -1.0], [-1.0, 0.0]])
+    both = respond(tile_of(2, {"g": 2.0, "theta_bar": 0.1}), ensemble=given(flip), estimators=("tangent",), **SHORT)
+    for found in (silent, both):
+        assert np.all(np.isfinite(found["kernel_tangent"]))
+        assert np.max(found["covariance"][0, ..., 0]) > 0.1
+        assert np.all(np.isnan(found["kernel_fluctuation"]))
+        assert np.all(np.isnan(found["fluctuation_violation"]))
+    scaled = np.array([[[1e8, 1e3], [1e3, 1.0]], [[0.0, 1e3], [1e3, 1.0]]])
+    np.testing.assert_allclose(fluctuation_prediction(scaled)[1] @ scaled[0], scaled[1], rtol=1e-9, atol=1e-4)
+
+
 # ---- stable fixed points ---------------------------------------------------------------------------------------------
 
 

@@ -24,10 +24,9 @@ def predicted(passed: Passage, plan: Plan) -> tuple[Estimate, Estimate]:
 def _pair(passed: Passage, plan: Plan, batches: list[int]) -> Floats:
     """The prediction of these batches, and the score's kernel less that."""
     covariance = passed.covariance(plan, batches)
-    # NOTE: where nothing moves the covariance is rounding, and its inverse says nothing.
-    scale = np.mean(passed.mean[batches] ** 2) + np.trace(covariance[0]) / len(covariance[0])
-    if not np.trace(covariance[0]) / len(covariance[0]) > 1e-12 * scale:
-        return np.full((2, *covariance.shape[1:], len(covariance)), np.nan)
-    kernel = np.moveaxis(fluctuation_prediction(covariance), 0, -1)
+    variance = np.diagonal(covariance[0])
+    moves = np.all(variance > 1e-12 * (np.mean(passed.mean[batches] ** 2, axis=0) + variance))  # else it is rounding
+    known = fluctuation_prediction(covariance) if moves else np.full_like(covariance, np.nan)
+    kernel = np.moveaxis(known, 0, -1)
     measured = np.full_like(kernel, np.nan) if passed.score is None else passed.score[batches].mean(axis=0)
     return np.stack([kernel, measured - kernel])
