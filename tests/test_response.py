@@ -10,6 +10,7 @@ from scipy.stats import t as student
 
 from rnn_atlas.contracts import Floats, Tile, Upstream
 from rnn_atlas.networks.sparse import SparseNetwork
+from rnn_atlas.stages.covariant import Covariant
 from rnn_atlas.stages.replicas import Replicas
 from rnn_atlas.stages.response import Response
 from rnn_atlas.stages.response_exact import stable_fixed_point
@@ -25,6 +26,7 @@ from rnn_atlas.stages.response_tangent import (
     tangent_kernels,
 )
 from rnn_atlas.stages.simulation import Simulation
+from rnn_atlas.stages.transmission import Transmission
 from rnn_atlas.status import Status
 from rnn_atlas.theory.mean_field import snt, snt_system
 from rnn_atlas.theory.response import flow_resolvent, fluctuation_prediction, quadrature, resolvent
@@ -535,6 +537,34 @@ def test_a_point_that_diverged_is_nan_and_says_so() -> None:
         if values.dtype.kind in "fc":
             assert np.all(np.isnan(values[1])), name
     assert np.all(np.isfinite(result.values["kernel_tangent"][0]))
+
+
+@pytest.mark.parametrize(("stage", "options"), [
+    (Response, {"estimators": EVERY, **SHORT}), (Response, {"estimators": ("lock_in",), **SHORT}),
+    (Transmission, {"period": 16, "carrier": 4, "batches": 4}), (Covariant, {"duration": 1000, "lags": 2}),
+])  # fmt: skip
+def test_a_point_that_diverges_meanwhile_says_so(stage: Any, options: dict[str, Any]) -> None:
+    """Linear, growing by 1.05 a step from 1: after 570 steps it has left all bounds, long after the simulation."""
+    tile, linear = tile_of(2, {"g": 1.0}), {"ensemble": given(np.diag([1.05, 0.5])), "model_transfer": "linear"}
+    upstream = Upstream(np.ones((2, 1)), 10, np.array([Status.OK], np.int8))
+    result = stage.compute(tile, context_of(stage, **linear, **options), upstream)
+    assert list(result.status) == [Status.DIVERGED]
+    for name, values in result.values.items():
+        assert values.dtype.kind not in "fc" or np.all(np.isnan(values)), name
+
+
+def test_of_an_unknown_kernel_nothing_is_used() -> None:
+    """The horizon is a lag, and the susceptibility up to it is NaN, not the sum of no lags."""
+    lost = Estimate(np.full((2, 2, 4), np.nan), np.full((2, 2, 4), np.nan))
+    assert horizon(lost) == 0
+
+
+@pytest.mark.parametrize("neurons", ["all", tuple(range(N))])
+def test_every_value_is_declared_whether_all_neurons_are_asked_for_or_listed(neurons: Any) -> None:
+    tile, options = tile_of(N, {"g": 0.5}), {"emitters": neurons, "receivers": neurons, "estimators": ("tangent",), **SHORT}
+    found = respond(tile, ensemble=given(J), **options)
+    declared = {v.name for v in Response.variables(context_of(Response, **options))}
+    assert declared == set(found) - {"receiver", "emitter", "response_lag", "response_frequency", "resonance_index"}
 
 
 @pytest.mark.parametrize(

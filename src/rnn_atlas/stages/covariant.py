@@ -26,12 +26,11 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.kernels.lanes import aligned_zeros
-from rnn_atlas.stages.columns import diverged, masked, tangent_frame
+from rnn_atlas.stages.columns import tangent_frame
 from rnn_atlas.stages.covariant_vectors import angles, covariant_vectors, frames, split_kernels
-from rnn_atlas.stages.replicas import Replicas, states_of
+from rnn_atlas.stages.replicas import Replicas, result_of, states_of
 from rnn_atlas.stages.response_plan import Estimate, whole_steps
 from rnn_atlas.stages.simulation import Simulation
-from rnn_atlas.status import Status
 
 LARGEST = 128
 """Neurons: every step costs some N^3 operations of dense algebra and is kept until its vectors are known."""
@@ -106,15 +105,10 @@ class Covariant(Stage):
         """Every point on its own; statuses OK or DIVERGED."""
         assert upstream is not None
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        bad = diverged(upstream.state) | (upstream.status == Status.DIVERGED)
         frame = np.linalg.qr(tangent_frame(tile.network, context, 1, network.N)[0])[0]
-        rows = [
-            _Walk(Replicas(network, tile, row, context, upstream, SEGMENT), frame).measured()
-            if not bad[row] else _unknown(network.N, context) for row in range(len(tile))
-        ]  # fmt: skip
-        values = {name: np.stack([point[name] for point in rows]) for name in rows[0]}
-        status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
-        return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, _coordinates(network.N, context))
+        runs = (Replicas(network, tile, row, context, upstream, SEGMENT) for row in range(len(tile)))
+        variables, axes = Covariant.variables(context), _coordinates(network.N, context)
+        return result_of(runs, upstream, variables, axes, lambda run: _Walk(run, frame).measured())
 
 
 class _Walk:
@@ -198,15 +192,6 @@ def _statistics(batches: dict[str, NDArray[Any]], n_unstable: int) -> dict[str, 
         estimate = Estimate.of(kernel)
         values |= {name: estimate.mean, f"{name}_se": estimate.error}
     return values
-
-
-def _unknown(N: int, context: Context) -> dict[str, NDArray[Any]]:
-    """The values of a point that diverged: masked in the end."""
-    lags = whole_steps(context.options.lags, context.model.step_length(context.model_options))
-    shapes: dict[str, tuple[int, ...]] = {"covariant_exponent": (N,), "covariant_exponent_se": (N,), "covariant_mismatch": ()}
-    shapes |= {"angle_density": (BINS,), "angle_smallest": (), "tangency": (), "alignment": (N, N)}
-    shapes |= {f"kernel_{part}{end}": (N, N, lags + 1) for part in ("unstable", "stable", "covariant") for end in ("", "_se")}
-    return {name: np.full(shape, np.nan) for name, shape in shapes.items()} | {"n_unstable": np.zeros((), np.int32)}
 
 
 def _coordinates(N: int, context: Context) -> dict[str, NDArray[Any]]:

@@ -28,8 +28,8 @@ from rnn_atlas.contracts import (
 )
 from rnn_atlas.kernels.lanes import LANES
 from rnn_atlas.kernels.product import padded
-from rnn_atlas.stages.columns import column_blocks, diverged, masked
-from rnn_atlas.stages.replicas import Replicas
+from rnn_atlas.stages.columns import column_blocks
+from rnn_atlas.stages.replicas import Replicas, result_of
 from rnn_atlas.stages.response_exact import exact_susceptibility
 from rnn_atlas.stages.response_fluctuation import predicted
 from rnn_atlas.stages.response_graph import RESONANCES, effective_connectivity, resonances
@@ -46,7 +46,6 @@ from rnn_atlas.stages.response_tangent import (
 )
 from rnn_atlas.stages.response_variables import variables_of
 from rnn_atlas.stages.simulation import Simulation, network_bytes, product_flops
-from rnn_atlas.status import Status
 
 Estimator = Literal["tangent", "pairs", "score", "lock_in"]
 BEST = ("lock_in", "score", "tangent")
@@ -122,18 +121,12 @@ class Response(Stage):
         assert upstream is not None
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
         plan = Plan.of(context, network.N)
-        bad = diverged(upstream.state) | (upstream.status == Status.DIVERGED)
-        rows = []
-        for row in range(len(tile)):
-            with np.errstate(over="ignore", invalid="ignore"):  # a diverging point may; it is NaN in the end
-                rows.append(_measured(Replicas(network, tile, row, context, upstream), plan, context.options))
-        values = {name: np.stack([point[name] for point in rows]) for name in rows[0]}
         axes = {
             "receiver": plan.receivers, "emitter": plan.emitters, "response_lag": plan.lag,
             "response_frequency": plan.frequency, "resonance_index": np.arange(RESONANCES),
         }  # fmt: skip
-        status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
-        return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, axes)
+        runs = (Replicas(network, tile, row, context, upstream) for row in range(len(tile)))
+        return result_of(runs, upstream, Response.variables(context), axes, lambda run: _measured(run, plan, context.options))
 
 
 def _measured(run: Replicas, plan: Plan, options: Any) -> dict[str, NDArray[Any]]:

@@ -100,5 +100,6 @@ def _lines(run: Replicas, plan: Plan, problem: Problem, starts: Floats, signal: 
             cosine, sine = states_of(sums, p.N, p.count)
             line = (cosine + 1j * sine) / steps
             out[b] = 0.5 * (line[:, :half] - line[:, half:])
+    run.watch(problem)
     p.columns.drive[:] = signal.quiet
     return out

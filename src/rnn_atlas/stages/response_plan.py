@@ -21,7 +21,7 @@ class Plan:
     lags: the longest of the kernel. period: that of the lowest frequency; frequencies are its `harmonics` (F,). batches:
     independent stretches of which each gives an estimate. duration: of a trajectory, in all batches. settling, signal: what
     the lock-in discards and what it measures per batch, whole periods. emitters, receivers: numbers of neurons. dt: length
-    of a step.
+    of a step. is_complete: whether all neurons are asked for as emitters and receivers.
     """
 
     lags: int
@@ -35,7 +35,7 @@ class Plan:
     receivers: NDArray[np.int64]
     dt: float
     is_rk4: bool
-    n_neurons: int
+    is_complete: bool
 
     @classmethod
     def of(cls, context: Context, N: int) -> "Plan":
@@ -55,14 +55,8 @@ class Plan:
             receivers=chosen(o.receivers, N),
             dt=dt,
             is_rk4=context.model.method(context.model_options) == RK4,
-            n_neurons=N,
+            is_complete=o.emitters == o.receivers == "all",
         )
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every neuron is an emitter and a receiver, in order."""
-        N = self.emitters.size
-        return all(np.array_equal(part, np.arange(N)) for part in (self.emitters, self.receivers)) and self.n_neurons == N
 
     @property
     def frequency(self) -> Floats:

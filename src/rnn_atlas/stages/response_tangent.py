@@ -93,11 +93,11 @@ def _batches(
 def horizon(estimate: Estimate) -> int:
     """The last lag up to which the kernel stands above its error: beyond, the squares of the error are most of the squares.
 
-    estimate: kernels (receivers, emitters, lags + 1). At least 0, where the kernel is known.
+    estimate: kernels (receivers, emitters, lags + 1). At least 0, where the kernel of a state that stays finite is known.
     """
     squares, errors = np.mean(estimate.mean**2, axis=(0, 1)), np.mean(estimate.error**2, axis=(0, 1))
     drowned = np.flatnonzero(~(squares >= 2.0 * errors))
-    return int(drowned[0]) - 1 if drowned.size else squares.size - 1
+    return max(0, int(drowned[0]) - 1) if drowned.size else squares.size - 1
 
 
 def error_growth(estimate: Estimate, last: int) -> float:
