@@ -448,6 +448,19 @@ def test_white_noise_has_a_flat_spectrum_and_answers_only_itself() -> None:
     assert kstest(z.ravel(), student(15).cdf).pvalue > 0.01
 
 
+def test_the_error_of_a_covariance_does_not_know_of_the_mean() -> None:
+    """J = 0: u = sigma B - theta_bar. SOURCE: the variance of T normals has the standard error sqrt(2 / T) sigma^2."""
+    tile = tile_of(12, {"sigma": 0.1, "theta_bar": 1.0})
+    options = SHORT | {"duration": 16_000, "lags": 2, "batches": 16}
+    found = respond(tile, ensemble=given(np.zeros((12, 12))), estimators=("score",), **options)
+    error = found["covariance_se"][0]
+    own, others = np.diagonal(error[..., 0]), error[..., 0][~np.eye(12, dtype=bool)]
+    assert np.sqrt(np.mean(own**2)) == pytest.approx(np.sqrt(2 / 16_000) * 0.01, rel=0.2)
+    assert np.sqrt(np.mean(others**2)) == pytest.approx(np.sqrt(1 / 16_000) * 0.01, rel=0.1)
+    z = (found["covariance"][0, ..., 0] - 0.01 * np.eye(12)) / error[..., 0]
+    assert kstest(z.ravel(), student(15).cdf).pvalue > 0.01
+
+
 # ---- what follows ----------------------------------------------------------------------------------------------------
 
 

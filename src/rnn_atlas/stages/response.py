@@ -34,7 +34,7 @@ from rnn_atlas.stages.response_exact import exact_susceptibility
 from rnn_atlas.stages.response_fluctuation import predicted
 from rnn_atlas.stages.response_graph import RESONANCES, effective_connectivity, resonances
 from rnn_atlas.stages.response_lock_in import CODES_TOGETHER, lock_in_susceptibilities, n_codes, steps_under_signals
-from rnn_atlas.stages.response_plan import Estimate, Plan, whole_steps, z_score
+from rnn_atlas.stages.response_plan import Estimate, Plan, jackknife, whole_steps, z_score
 from rnn_atlas.stages.response_score import Passage, passage, stretch_length
 from rnn_atlas.stages.response_tangent import (
     error_growth,
@@ -164,9 +164,7 @@ def _compared(what: str, estimates: Mapping[str, Estimate]) -> dict[str, NDArray
 
 def _fluctuations(passed: Passage, plan: Plan, kernels: Mapping[str, Estimate]) -> dict[str, NDArray[Any]]:
     """Covariances, and where all neurons are looked at the response that they predict and its violation."""
-    mean = passed.mean.mean(axis=0)
-    product = passed.product - mean[plan.receivers, None] * mean[plan.emitters]
-    covariance = Estimate.of(np.moveaxis(product, 1, -1))
+    covariance = jackknife(lambda batches: np.moveaxis(passed.covariance(plan, batches), 0, -1), plan.batches)
     values = {"covariance": covariance.mean, "covariance_se": covariance.error}
     if not plan.is_complete:
         return values

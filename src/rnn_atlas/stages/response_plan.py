@@ -1,6 +1,6 @@
 """A measurement of linear response in steps, and what its batches say: averages, standard errors, z-scores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -103,6 +103,16 @@ class Estimate:
         if np.iscomplexobj(batches):
             return cls(batches.mean(axis=0), _error(batches.real, count) + 1j * _error(batches.imag, count))
         return cls(batches.mean(axis=0), _error(batches, count))
+
+
+def jackknife(statistic: Callable[[list[int]], Floats], count: int) -> Estimate:
+    """A nonlinear statistic of `count` batches, freed from its bias of first order, with its error; it takes batch numbers.
+
+    SOURCE: Tukey's pseudo-values (Miller 1974, Biometrika 61, 1).
+    """
+    everything = list(range(count))
+    left_out = np.stack([statistic(everything[:b] + everything[b + 1 :]) for b in everything])
+    return Estimate.of(count * statistic(everything) - (count - 1) * left_out)
 
 
 def _error(batches: Floats, count: int) -> Floats:

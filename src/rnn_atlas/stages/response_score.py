@@ -31,7 +31,7 @@ class Passage:
     mean: Floats
     power: Floats
 
-    def covariance(self, plan: Plan, batches: slice | list[int] = slice(None)) -> Floats:
+    def covariance(self, plan: Plan, batches: list[int]) -> Floats:
         """(lags + 1, receivers, emitters) the covariance over these batches."""
         mean = self.mean[batches].mean(axis=0)
         product = self.product[batches].mean(axis=0)
