@@ -13,7 +13,7 @@ from rnn_atlas.networks.sparse import SparseNetwork
 from rnn_atlas.stages.covariant import Covariant
 from rnn_atlas.stages.replicas import Replicas
 from rnn_atlas.stages.response import Response
-from rnn_atlas.stages.response_exact import stable_fixed_point
+from rnn_atlas.stages.response_exact import exact_susceptibility, stable_fixed_point
 from rnn_atlas.stages.response_graph import NONE, OWN, SHARED, effective_connectivity, peaks, resonances
 from rnn_atlas.stages.response_lock_in import hadamard
 from rnn_atlas.stages.response_plan import Estimate, Plan, z_score
@@ -258,6 +258,25 @@ def test_of_a_cycle_of_two_all_estimators_see_both_phases_and_tell_their_error()
         error = found[f"kernel_{name}_se"][0, 0, 0, 1]
         assert 1e-3 < error < 0.02
         assert np.max(np.abs(found[f"kernel_{name}"][0, 0, 0] - kernel)) < 4 * error
+
+
+def test_a_state_of_single_precision_has_the_exact_response_too_and_one_on_its_way_has_none() -> None:
+    """Rounded to 32 bits the state still names the fixed point; 1e-2 away from it, it does not move slowly enough."""
+    tile, ensemble = tile_of(N, {"gamma": 0.3, "g": 0.7, "theta_bar": 0.4}), given(J)
+    context, u = (
+        context_of(Response, ensemble=ensemble, estimators=("tangent",), **SHORT),
+        fixed_point(0.3, 0.7, np.full(N, 0.4)),
+    )
+    step = 0.3 * np.eye(N) + J * (0.7 / np.cosh(0.7 * u) ** 2)
+    chi = in_last(resolvent(step, 2 * np.pi * np.arange(9) / 16))
+    for state, is_there in ((u.astype(np.float32).astype(float), True), (u + 1e-2, False)):
+        upstream = Upstream(state[:, None], 10, np.array([Status.OK], np.int8))
+        run = Replicas(ensemble.build(tile.network, None, 0), tile, 0, context, upstream)
+        found = exact_susceptibility(run, Plan.of(context, N))
+        if is_there:
+            np.testing.assert_allclose(found, chi, atol=1e-12)
+        else:
+            assert np.all(np.isnan(found))
 
 
 # ---- the flow --------------------------------------------------------------------------------------------------------
