@@ -49,7 +49,7 @@ from rnn_atlas.stages.simulation import Simulation, network_bytes, product_flops
 
 Estimator = Literal["tangent", "pairs", "score", "lock_in"]
 BEST = ("lock_in", "score", "tangent")
-"""Whose susceptibility counts, the first that is there, where the exact one is not."""
+"""Whose susceptibility counts, the first that is known, where the exact one is not."""
 Neurons = Literal["all"] | tuple[Annotated[int, Field(ge=0)], ...]
 
 
@@ -133,13 +133,13 @@ def _measured(run: Replicas, plan: Plan, options: Any) -> dict[str, NDArray[Any]
     """All values of one point."""
     chosen, shape = options.estimators, (plan.receivers.size, plan.emitters.size)
     unknown = np.full((plan.batches, *shape, plan.lags + 1), np.nan)
-    exact, kernels, chi = exact_susceptibility(run, plan), {}, {}
+    exact, kernels, answers = exact_susceptibility(run, plan), {}, {}
     values: dict[str, NDArray[Any]] = {"susceptibility_exact": exact}
     if "tangent" in chosen:
         batches = tangent_kernels(run, plan)
         kernels["tangent"] = Estimate.of(batches)
         last = horizon(kernels["tangent"])
-        chi["tangent"] = Estimate.of(plan.susceptibility(batches, run.weight, last))
+        answers["tangent"] = plan.susceptibility(batches, run.weight, last)
         growth = error_growth(kernels["tangent"], last)
         values |= {"tangent_horizon": np.array(last * plan.dt), "tangent_error_growth": np.array(growth)}
     if "pairs" in chosen:
@@ -148,11 +148,12 @@ def _measured(run: Replicas, plan: Plan, options: Any) -> dict[str, NDArray[Any]
     if "score" in chosen:
         batches = unknown if passed.score is None else passed.score
         kernels["score"] = Estimate.of(batches)
-        chi["score"] = Estimate.of(plan.susceptibility(batches, run.weight))
+        answers["score"] = plan.susceptibility(batches, run.weight)
     if "lock_in" in chosen:
-        chi["lock_in"] = Estimate.of(lock_in_susceptibilities(run, plan, options.amplitude))
+        answers["lock_in"] = lock_in_susceptibilities(run, plan, options.amplitude)
+    chi = {name: Estimate.of(batches) for name, batches in answers.items()}
     values |= _compared("kernel", kernels) | _compared("susceptibility", chi)
-    return values | _fluctuations(passed, plan, kernels) | _consequences(exact, chi, passed.power, plan)
+    return values | _fluctuations(passed, plan, kernels) | _consequences(exact, answers, passed.power, plan)
 
 
 def _compared(what: str, estimates: Mapping[str, Estimate]) -> dict[str, NDArray[Any]]:
@@ -181,19 +182,19 @@ def _fluctuations(passed: Passage, plan: Plan, kernels: Mapping[str, Estimate]) 
 
 
 def _consequences(
-    exact: Complex, chi: Mapping[str, Estimate], power: Floats, plan: Plan
+    exact: Complex, answers: Mapping[str, Complex], power: Floats, plan: Plan
 ) -> dict[str, NDArray[Any]]:  # fmt: skip
     """Power spectra, effective connectivity and resonances, from the best susceptibility that there is."""
     spectrum, at_rest = Estimate.of(power), bool(np.all(np.isfinite(exact)))
-    best = Estimate(exact, np.zeros_like(exact))
+    best = np.stack([exact, exact])
     if not at_rest:
-        best = next((chi[name] for name in BEST if name in chi and np.all(np.isfinite(chi[name].mean))), best)
+        best = next((answers[name] for name in BEST if name in answers and np.all(np.isfinite(answers[name]))), best)
     lines = Estimate(np.zeros_like(spectrum.mean), np.zeros_like(spectrum.error)) if at_rest else spectrum
     return {
         "power": spectrum.mean,
         "power_se": spectrum.error,
         **effective_connectivity(best, plan.frequency),
-        **resonances(best, lines, plan.frequency),
+        **resonances(Estimate.of(best), lines, plan.frequency),
     }
 
 
