@@ -163,9 +163,9 @@ def test_of_many_neurons_the_matrices_are_shown(reached: Finished) -> None:
 def test_the_transmission_shows_responses_predictions_and_all_correlations(reached: Finished) -> None:
     figure, data = drawn(reached, "transmission"), arrays(reached)
     lines = {str(line.get_label()): line.get_ydata() for line in figure.axes[2].lines}
-    np.testing.assert_array_equal(lines["mean response"], data.received.sel(receiver=3))
-    np.testing.assert_array_equal(lines["predicted from $\\chi$"], data.received_prediction.sel(receiver=3))
-    np.testing.assert_array_equal(lines["demodulated"], data.envelope.sel(receiver=3))
+    np.testing.assert_array_equal(lines["mean response"], data.received.sel(transmission_receiver=3))
+    np.testing.assert_array_equal(lines["predicted from $\\chi$"], data.received_prediction.sel(transmission_receiver=3))
+    np.testing.assert_array_equal(lines["demodulated"], data.envelope.sel(transmission_receiver=3))
     found = {str(line.get_label()): line.get_ydata() for line in figure.axes[3].lines}
     np.testing.assert_array_equal(found["found"], data.transmission_correlation)
     np.testing.assert_array_equal(found["expected at this error"], data.transmission_expected)

@@ -200,14 +200,14 @@ def _coordinates(N: int, context: Context) -> dict[str, NDArray[Any]]:
     angle = (np.arange(BINS) + 0.5) * np.pi / 2 / BINS
     neuron = np.arange(N)
     return {
-        "covariant_vector": neuron, "covariant_vector_other": neuron, "receiver": neuron, "emitter": neuron,
-        "covariant_lag": np.arange(lags + 1) * dt, "angle": angle,
+        "covariant_vector": neuron, "covariant_vector_other": neuron, "covariant_receiver": neuron,
+        "covariant_emitter": neuron, "covariant_lag": np.arange(lags + 1) * dt, "angle": angle,
     }  # fmt: skip
 
 
 def _variables(x: str, unit: str) -> tuple[Variable, ...]:
     ginelli, batches, rate = "Ginelli et al. 2007", "scatter of batches", f"{unit}-1"
-    vector, lags = ("covariant_vector",), ("receiver", "emitter", "covariant_lag")
+    vector, lags = ("covariant_vector",), ("covariant_receiver", "covariant_emitter", "covariant_lag")
     parts = {"unstable": "along the unstable vectors", "stable": "along the stable vectors", "covariant": "along all vectors"}
     kernels = []
     for part, text in parts.items():

@@ -108,7 +108,7 @@ class Transmission(Stage):
         assert upstream is not None
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
         plan = _plan(context, network.N)
-        axes = {"receiver": np.arange(network.N), "transmission_time": np.arange(plan.period) * plan.dt}
+        axes = {"transmission_receiver": np.arange(network.N), "transmission_time": np.arange(plan.period) * plan.dt}
         runs = (Replicas(network, tile, row, context, upstream, SEGMENT) for row in range(len(tile)))
         variables = Transmission.variables(context)
         return result_of(runs, upstream, variables, axes, lambda run: _measured(run, plan, context.options))
@@ -208,10 +208,12 @@ def expected_correlation(predicted: Floats, error: Floats) -> Floats:
 
 
 def _variables(x: str) -> tuple[Variable, ...]:
-    source, batches, wave = "Cessac & Sepulchre 2006", "scatter of batches", ("receiver", "transmission_time")
+    source, batches, wave = "Cessac & Sepulchre 2006", "scatter of batches", ("transmission_receiver", "transmission_time")
     lock_in, own = "lock-in under the carrier alone", "definition"
 
-    def of_network(name: str, text: str, source: str, dims: tuple[str, ...] = ("receiver",), **more: Any) -> Variable:
+    def of_network(
+        name: str, text: str, source: str, dims: tuple[str, ...] = ("transmission_receiver",), **more: Any
+    ) -> Variable:
         return Variable(name, text, "1", source, dims, per_network=True, **more)
 
     return (
