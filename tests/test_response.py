@@ -17,6 +17,7 @@ from rnn_atlas.stages.response_exact import exact_susceptibility, stable_fixed_p
 from rnn_atlas.stages.response_graph import NONE, OWN, SHARED, effective_connectivity, peaks, resonances
 from rnn_atlas.stages.response_lock_in import hadamard
 from rnn_atlas.stages.response_plan import Estimate, Plan, z_score
+from rnn_atlas.stages.response_score import passage
 from rnn_atlas.stages.response_tangent import (
     error_growth,
     horizon,
@@ -467,6 +468,21 @@ def test_white_noise_has_a_flat_spectrum_and_answers_only_itself() -> None:
     assert kstest(z.ravel(), student(15).cdf).pvalue > 0.01
 
 
+def test_errors_without_noise_are_those_of_a_repetition() -> None:
+    """Thirty passages of a chaotic network, one after the other, with batches no longer than the lags.
+
+    Their scatter over the error that each states is 1 but for what neighbouring batches share.
+    """
+    tile, settings = tile_of(9, {"g": 3.0}, K=4, realization=70), {"ensemble": SparseNetwork}
+    context = context_of(Response, lags=64, duration=512, batches=8, period=32, frequencies=17, **settings)
+    upstream = upstream_of(tile, context_of(Simulation, transient=1000, duration=50, **settings))
+    run = Replicas(SparseNetwork.build(tile.network, SparseNetwork.Options(), context.seed), tile, 0, context, upstream)
+    found = [Estimate.of(passage(run, Plan.of(context, 9)).power) for _ in range(30)]
+    scatter = np.var([one.mean for one in found], axis=0, ddof=1)
+    stated = np.mean([one.error**2 for one in found], axis=0)
+    assert np.sqrt(np.mean(scatter[:, 1:] / stated[:, 1:])) == pytest.approx(1.0, abs=0.25)
+
+
 def test_the_error_of_a_covariance_does_not_know_of_the_mean() -> None:
     """J = 0: u = sigma B - theta_bar. SOURCE: the variance of T normals has the standard error sqrt(2 / T) sigma^2."""
     tile = tile_of(12, {"sigma": 0.1, "theta_bar": 1.0})
@@ -622,6 +638,7 @@ def test_every_value_is_declared_whether_all_neurons_are_asked_for_or_listed(neu
         ({"emitters": (0, 9)}, "emitters are numbers of neurons from 0 to 8; got 9"),
         ({"period": 16, "frequencies": 10}, "a period of 16 steps has 9 frequencies"),
         ({"duration": 500, "batches": 16}, "takes a duration of 1024; got 500"),
+        ({"signal_duration": 2000}, "takes a signal_duration of 2048; got 2000"),
     ],
 )
 def test_options_that_cannot_be_measured_are_refused(options: dict[str, Any], said: str) -> None:
@@ -638,7 +655,7 @@ def test_a_list_names_each_neuron_and_each_estimator_once(options: dict[str, Any
 def test_the_plan_counts_every_column_of_every_estimator() -> None:
     """Flops of lock_in alone, and what all four add, from the definition of each."""
     tile, context = tile_of(100, {"g": 3.0}), context_of(Response, estimators=("lock_in",), period=64, frequencies=33)
-    passage = 8 * 20_000
+    passage = 8 * (20_000 + 1.5 * 8 * 20_000)  # and the way between eight pieces of the trajectory
     signal = 256 * (31 * 2 * (128 + 1024) + 2 * (128 + 2048))  # cosine and sine; cosines alone at 0 and at 1 / 2
     assert Response.cost(tile, context).flops == 2 * 100**2 * (passage + signal)
     every = Response.cost(tile, context_of(Response, estimators=EVERY)).flops

@@ -35,7 +35,7 @@ from rnn_atlas.stages.response_fluctuation import predicted
 from rnn_atlas.stages.response_graph import RESONANCES, effective_connectivity, resonances
 from rnn_atlas.stages.response_lock_in import CODES_TOGETHER, lock_in_susceptibilities, n_codes, steps_under_signals
 from rnn_atlas.stages.response_plan import Estimate, Plan, jackknife, whole_steps, z_score
-from rnn_atlas.stages.response_score import Passage, passage, stretch_length
+from rnn_atlas.stages.response_score import Passage, apart, passage, stretch_length
 from rnn_atlas.stages.response_tangent import (
     error_growth,
     horizon,
@@ -83,7 +83,7 @@ class Response(Stage):
         period: float = Field(64, gt=0, description="Frequencies are the multiples of 1 / period.")
         frequencies: int = Field(33, ge=1, description="How many of them, from 0.")
         amplitude: float = Field(0.05, gt=0, description="Of lock_in's signal at each emitter.")
-        signal_duration: float = Field(2048, gt=0, description="Measured by lock_in under each signal.")
+        signal_duration: float = Field(2048, gt=0, description="Measured by lock_in at each frequency.")
         signal_transient: float = Field(128, ge=0, description="Discarded by lock_in before that.")
         kick: float = Field(1e-3, gt=0, description="Of the pairs, at one emitter.")
         batches: int = Field(16, ge=4, le=256, description="Parts of each measurement whose scatter gives the standard errors.")
@@ -216,6 +216,12 @@ def _complaint(context: Context, smallest: int) -> str | None:
             f"each of the {o.batches} batches must hold a period and all lags, which takes a duration of {needed * dt:g}; "
             f"got {o.duration:g}. Take a longer duration, fewer batches, a shorter period or fewer lags"
         )
+    signal = 2 * period * o.batches
+    if "lock_in" in o.estimators and whole_steps(o.signal_duration, dt) < signal:
+        return (
+            f"each of the {o.batches} batches must hold a period under a cosine and one under a sine, which takes a "
+            f"signal_duration of {signal * dt:g}; got {o.signal_duration:g}. Take more, fewer batches or a shorter period"
+        )
     return None
 
 
@@ -231,7 +237,9 @@ def _cost(tile: Tile, context: Context) -> Cost:
         "lock_in": 2 * n_codes(plan) * steps_under_signals(plan),
     }
     products = 4 if plan.is_rk4 else 1
-    steps = products * (sum(columns[name] for name in o.estimators) + LANES * plan.duration)
+    noise = context.model.coefficients(tile, context.model_options).noise
+    walks = sum(1.5 * LANES * apart(float(amplitude), plan) for amplitude in noise) / len(tile)
+    steps = products * (sum(columns[name] for name in o.estimators) + LANES * (plan.duration + walks))
     batches = 8.0 * plan.batches * R * E * (lags * (1 + len(o.estimators)) + 2 * F * 3)
     values = 8.0 * R * E * (lags * (6 + 3 * len(o.estimators)) + 2 * F * 8)
     return Cost(
