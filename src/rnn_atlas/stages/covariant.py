@@ -141,7 +141,10 @@ class _Walk:
         pilot = Estimate.of(np.stack([self.rates(self.length) for _ in range(o.batches)]))
         n_unstable = int(np.sum(pilot.mean > -2.0 * pilot.error))
         batches = [self.batch(Q, R, n_unstable) for Q, R in self.windows(o.batches)]
-        return _statistics({name: np.stack([batch[name] for batch in batches]) for name in batches[0]}, n_unstable)
+        values = _statistics({name: np.stack([batch[name] for batch in batches]) for name in batches[0]}, n_unstable)
+        lost = _lost(values["covariant_exponent"], self.dt)
+        values["covariant_exponent"][lost], values["covariant_exponent_se"][lost] = -np.inf, np.nan
+        return values
 
     def windows(self, count: int) -> Any:
         """Frames and triangles of each batch, the lags behind it and the way back from ahead of it."""
@@ -166,6 +169,11 @@ class _Walk:
             "unstable": unstable,
             "stable": stable,
         }
+
+
+def _lost(stretch: Floats, dt: float) -> NDArray[np.bool_]:
+    """(N,) directions that steps annihilate: what is left of them per step is rounding of the largest; rates (N,)."""
+    return np.asarray(dt * (stretch - np.max(stretch)) < np.log(stretch.size * np.finfo(float).eps))
 
 
 def _statistics(batches: dict[str, NDArray[Any]], n_unstable: int) -> dict[str, NDArray[Any]]:
@@ -217,8 +225,8 @@ def _variables(x: str, unit: str) -> tuple[Variable, ...]:
         kernels.append(Variable(f"kernel_{part}_se", error, "1", batches, lags, per_network=True))
     between = "of the smallest angle between stable and unstable directions"
     return (
-        Variable("covariant_exponent", "Lyapunov exponents from the growth of covariant vectors", rate, ginelli, vector,
-                 per_network=True),
+        Variable("covariant_exponent", "exponents from the growth of covariant vectors, -inf where steps annihilate", rate,
+                 ginelli, vector, per_network=True),
         Variable("covariant_exponent_se", "standard errors of the exponents", rate, batches, vector, per_network=True),
         Variable("covariant_mismatch", "largest difference from the exponents by orthonormalization over the same steps", rate,
                  "exact but for the ends of the run"),
