@@ -414,13 +414,13 @@ CHAOS: list[tuple[Tile, dict[str, Any]]] = [
 
 @pytest.fixture(scope="module", params=CHAOS, ids=lambda case: f"N={case[0].network.N}")
 def noisy(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """A chaotic point with noise, measured by all estimators but pairs, in 16 batches."""
+    """A chaotic point with noise, measured by all estimators, in 16 batches."""
     tile, options = request.param
     plan: dict[str, Any] = {
         "lags": 64, "duration": 16_000, "period": 16, "frequencies": 9, "signal_duration": 1024, "batches": 16,
     }  # fmt: skip
     amplitude = 0.3 * dict(tile.points[0])["sigma"]
-    return respond(tile, estimators=("tangent", "score", "lock_in"), amplitude=amplitude, **plan, **options)
+    return respond(tile, estimators=EVERY, amplitude=amplitude, **plan, **options)
 
 
 def some(z: Any, count: int = 500) -> Floats:
@@ -436,6 +436,12 @@ def test_tangents_and_score_agree_at_short_lags(noisy: dict[str, Any]) -> None:
     assert np.max(noisy["kernel_tangent_se"][0][..., 5]) < 0.5 * np.max(np.abs(noisy["kernel_tangent"][0][..., 5]))
 
 
+def test_tangents_and_pairs_that_start_elsewhere_agree_at_short_lags(noisy: dict[str, Any]) -> None:
+    z = some(noisy["kernel_z_tangent_pairs"][0][..., 1:6])
+    assert kstest(z, student(15).cdf).pvalue > 0.01
+    assert not np.array_equal(noisy["kernel_tangent"][0][..., 5], noisy["kernel_pairs"][0][..., 5])
+
+
 def test_score_and_lock_in_agree_at_all_frequencies(noisy: dict[str, Any]) -> None:
     z = some(noisy["susceptibility_z_score_lock_in"][0])
     assert z.size == 500
@@ -444,11 +450,27 @@ def test_score_and_lock_in_agree_at_all_frequencies(noisy: dict[str, Any]) -> No
     assert np.mean(np.abs(size) ** 2) > 10 * np.mean(np.abs(error) ** 2)  # there is something to agree on
 
 
-def test_the_error_of_score_and_lock_in_does_not_grow_with_the_lag_or_the_exponent(noisy: dict[str, Any]) -> None:
+def test_the_error_of_the_score_does_not_grow_with_the_lag(noisy: dict[str, Any]) -> None:
     """Score: Var(u) / (sigma^2 T) at every lag. The tangents' error at the same lags has grown beyond all use."""
     score, tangent = (np.sqrt(np.mean(noisy[f"kernel_{name}_se"][0] ** 2, axis=(0, 1))) for name in ("score", "tangent"))
     assert score[64] == pytest.approx(score[2], rel=0.25)
     assert tangent[64] > 30 * tangent[8]
+
+
+@pytest.mark.parametrize(("g", "duration"), [(1.7, 1024), (4.0, 1024), (4.0, 2048)])
+def test_the_error_of_lock_in_is_that_of_a_spectral_line_whatever_the_exponent(g: float, duration: int) -> None:
+    """|se|^2 = S / (D a^2 C): S the one-sided power, D the signal's duration, a its amplitude, C = 32 codes.
+
+    The lines of D / 2 steps each under cosine and sine have the variance S / 2 / (D / 2) each, of half the difference of two
+    trajectories that have parted half of that. At lambda_1 = 0.1 or 0.4, a settling of 256 steps.
+    """
+    tile, options = tile_of(100, {"g": g}), {"period": 16, "frequencies": 9, "duration": 6400, "batches": 16, "lags": 4}
+    signal: dict[str, Any] = {"emitters": (0, 1), "amplitude": 0.05, "signal_duration": duration, "signal_transient": 256}
+    found = respond(tile, estimators=("lock_in",), **options, **signal)
+    inner = slice(1, -1)
+    expected = found["power"][0][:, None, inner] / (duration * 0.05**2 * 32)
+    ratio = np.abs(found["susceptibility_lock_in_se"][0][..., inner]) ** 2 / expected
+    assert np.sqrt(np.mean(ratio)) == pytest.approx(1.0, abs=0.1)
 
 
 def test_white_noise_has_a_flat_spectrum_and_answers_only_itself() -> None:
