@@ -108,16 +108,14 @@ def bias_of_signals_and_kicks() -> Iterator[Row]:
 
 
 def growth_of_errors() -> Iterator[Row]:
-    """Relative error of the tangent average per step, N = 500, against mean field; lock-in's error falls as the root of T."""
+    """Relative error of the tangent average per step, N = 500, against mean field; lock-in's error falls as the root of T.
+
+    The growth is the mean over four networks: at g = 1.5 that of one scatters by 3 %.
+    """
     for g in (1.5, 2.0, 3.0):
         state = snt(g)[0]
         expected = state.gain_radius / snt_system(g).averages.slope(0.0, state.variance)
-        tile, neurons = tile_of(500, {"g": g}), tuple(range(16))
-        context = context_of(Response, lags=7, duration=12_000, emitters=neurons, period=8, frequencies=1)
-        upstream = upstream_of(tile, context_of(Simulation, transient=1000, duration=20))
-        network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        estimate = Estimate.of(tangent_kernels(Replicas(network, tile, 0, context, upstream), Plan.of(context, 500)))
-        growth = error_growth(estimate, 6)
+        growth = float(np.mean([_growth_of_error(tile_of(500, {"g": g}, realization=number)) for number in range(4)]))
         claim = f"g = {g:g}: growth per step, mean field {expected:.3f}"
         yield Row(claim, f"{growth:.3f}", "within 5 %", abs(growth / expected - 1) < 0.05)
     options: dict[str, Any] = {"period": 16, "frequencies": 9, "duration": 2000, "estimators": ("lock_in",)}
@@ -127,6 +125,15 @@ def growth_of_errors() -> Iterator[Row]:
         values = measured(Response, tile, {}, signal_duration=duration, emitters=(0, 1, 2, 3), **options)
         errors.append(float(np.sqrt(np.mean(np.abs(values["susceptibility_lock_in_se"]) ** 2))))
     yield ratio("lock-in, g = 3, N = 100: error after 1,024 steps over that after 16,384", errors[0] / errors[1], 3.6, 4.4)
+
+
+def _growth_of_error(tile: Tile) -> float:
+    """Per step, of the tangent average from sixteen emitters of one network."""
+    context = context_of(Response, lags=7, duration=12_000, emitters=tuple(range(16)), period=8, frequencies=1)
+    upstream = upstream_of(tile, context_of(Simulation, transient=1000, duration=20))
+    network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
+    kernels = tangent_kernels(Replicas(network, tile, 0, context, upstream), Plan.of(context, tile.network.N))
+    return error_growth(Estimate.of(kernels), 6)
 
 
 def fluctuations_and_response() -> Iterator[Row]:
