@@ -12,7 +12,7 @@ from rnn_atlas.contracts import Upstream
 from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.step import from_blocks
 from rnn_atlas.stages.replicas import Replicas
-from rnn_atlas.stages.response_lock_in import lock_in_susceptibilities, n_codes
+from rnn_atlas.stages.response_lock_in import lock_in_susceptibilities, n_codes, steps_under_signals
 from rnn_atlas.stages.response_plan import Plan
 
 GROUP = "response"
@@ -22,7 +22,7 @@ AMPLITUDE = 0.05
 
 
 class Signals:
-    """Every neuron of a chaotic network under signals of so many frequencies, one period of the lowest each."""
+    """Every neuron of a chaotic network under cosines and sines of so many frequencies, one period of the lowest each."""
 
     def __init__(self, N: int, frequencies: int) -> None:
         tile, context = crowd(N, 0.0, 1)
@@ -35,14 +35,14 @@ class Signals:
         self.replicas = lambda: Replicas(network, tile, 0, context, upstream)
         period, all_neurons = 2 * frequencies, np.arange(N)
         self.plan = Plan(
-            lags=1, period=period, harmonics=np.arange(frequencies), batches=1, duration=period, settling=0, signal=period,
-            emitters=all_neurons, receivers=all_neurons, dt=1.0, is_rk4=False, n_neurons=N,
+            lags=1, period=period, harmonics=np.arange(frequencies), batches=1, duration=period, settling=0, signal=2 * period,
+            emitters=all_neurons, receivers=all_neurons, dt=1.0, is_rk4=False, is_complete=False,
         )  # fmt: skip
 
     @property
     def column_steps(self) -> int:
         """Of the batched run: every code with both signs, at every frequency."""
-        return len(self.plan.harmonics) * 2 * n_codes(self.plan) * self.plan.signal
+        return 2 * n_codes(self.plan) * steps_under_signals(self.plan)
 
     def batched(self) -> Job:
         """All pairs and frequencies."""
@@ -51,15 +51,15 @@ class Signals:
 
     def loop(self, few: int) -> tuple[Job, int]:
         """Some emitters at some frequencies, one after the other in numpy; with it the columns times steps."""
-        emitters, harmonics = spread(self.plan.n_neurons, few), spread(self.plan.harmonics.size, few)
-        steps = self.plan.signal
+        emitters, harmonics = spread(self.plan.emitters.size, few), spread(self.plan.harmonics.size, few)
+        steps = self.plan.period
 
         def job() -> None:
             for emitter, harmonic in zip(emitters, harmonics, strict=False):
                 omega = 2 * np.pi * harmonic / self.plan.period
                 naive.lock_in(self.J, self.point, self.start[:, 0], emitter, omega, AMPLITUDE, steps)
 
-        return job, 2 * min(len(emitters), len(harmonics)) * steps
+        return job, 4 * min(len(emitters), len(harmonics)) * steps
 
 
 def signal_rows(scale: Scale) -> list[Row]:
@@ -74,12 +74,11 @@ def signal_rows(scale: Scale) -> list[Row]:
     seconds = timed({"own": run.batched(), "loop": loop}, scale)
     own, other, dgemm = seconds["own"] / run.column_steps, seconds["loop"] / loop_steps, gemm_gflops(seconds, scale)
     what = f"all pairs, {frequencies} frequencies"
-    at_equal_error = N * 2 * frequencies * n_codes(run.plan) * run.plan.signal / run.column_steps
     return [
         share(GROUP, what, N, 2.0 * N**2, own, dgemm, OF_DGEMM_BAR),
         Row(GROUP, what, N, "GFLOP/s", Spread.of(2e-9 * N**2 / own)),
         faster(GROUP, "against a numpy loop, per trajectory", N, own, other, LOOP_BAR),
-        faster(GROUP, "against a numpy loop over emitters, at equal error", N, own, other * at_equal_error),
+        faster(GROUP, "against a numpy loop over emitters, at equal error", N, own, other * N),
     ]
 
 
@@ -91,6 +90,6 @@ def lock_in_agrees(N: int, frequencies: int = 8) -> Row:
     replicas = run.replicas()
     own = lock_in_susceptibilities(replicas, plan, AMPLITUDE)[0, :, 0, 0]
     omega, starts = 2 * np.pi * harmonic / plan.period, run.replicas().starts(n_codes(plan), 1)
-    each = [naive.lock_in(run.J, run.point, u, emitter, omega, AMPLITUDE, plan.signal) for u in starts.T]
-    what = f"susceptibility by lock-in over {plan.signal} steps, numpy"
+    each = [naive.lock_in(run.J, run.point, u, emitter, omega, AMPLITUDE, plan.period) for u in starts.T]
+    what = f"susceptibility by lock-in over {plan.period} steps, numpy"
     return agreement(what, N, float(np.max(np.abs(own - np.mean(each, axis=0)))), 1e-8)

@@ -114,12 +114,14 @@ def test_the_density_of_angles_is_normalized_and_the_smallest_lies_in_its_first_
 def test_stable_and_unstable_response_add_up_to_the_response_measured_elsewhere(chaotic: dict[str, Any]) -> None:
     """K^s + K^u against the tangent average of the response stage, from another piece of the trajectory, lags 1 to 8.
 
+    The covariant vectors are averaged before step 20,000 of it, and what serves to find them lies before that too.
+
     Entries of few neurons go together (one average slope per emitter makes all of lag 1), so z has no more than some dozen
     degrees of freedom: its root mean square is 1.07 (Student's t, 15) up to a third.
     """
     settings: dict[str, Any] = {"ensemble": SparseNetwork}
     context = context_of(Response, estimators=("tangent",), lags=8, duration=16_000, period=8, frequencies=1, **settings)
-    upstream = upstream_of(CHAOTIC, context_of(Simulation, transient=3000, **settings))
+    upstream = upstream_of(CHAOTIC, context_of(Simulation, transient=20_000, **settings))
     found = Response.compute(CHAOTIC, context, upstream).values
     tangent = Estimate(found["kernel_tangent"][0], found["kernel_tangent_se"][0])
     total = Estimate(chaotic["kernel_covariant"], chaotic["kernel_covariant_se"])
@@ -133,6 +135,20 @@ def test_stable_and_unstable_response_add_up_to_the_response_measured_elsewhere(
     assert np.max(np.abs(chaotic["kernel_unstable"][..., 1])) > 20 * np.max(
         total.error[..., 1]
     )  # either part alone would not do
+
+
+def test_a_direction_that_every_step_annihilates_has_the_exponent_minus_infinity() -> None:
+    """The last neuron has no outputs and no leak: its state is forgotten in one step, its direction gone."""
+    J = 0.5 * RANDOM.standard_normal((N, N)) / np.sqrt(N)
+    J[:, -1] = 0.0
+    settings: dict[str, Any] = {"ensemble": given(J), "model_transfer": "linear"}
+    tile = tile_of(N, {"g": 1.0, "sigma": 0.1})
+    context = context_of(Covariant, duration=600, ahead=100, transient=100, lags=4, batches=4, **settings)
+    result = Covariant.compute(tile, context, upstream_of(tile, context_of(Simulation, transient=50, duration=50, **settings)))
+    exponent, moduli = result.values["covariant_exponent"][0], np.sort(np.abs(np.linalg.eigvals(J)))[::-1]
+    assert list(result.status) == [Status.OK]
+    assert exponent[-1] == -np.inf
+    np.testing.assert_allclose(np.sort(exponent[:-1])[::-1], np.log(moduli[:-1]), atol=0.02)
 
 
 def test_a_stable_network_has_no_unstable_part_and_one_that_diverged_is_nan() -> None:

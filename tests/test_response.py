@@ -10,21 +10,24 @@ from scipy.stats import t as student
 
 from rnn_atlas.contracts import Floats, Tile, Upstream
 from rnn_atlas.networks.sparse import SparseNetwork
+from rnn_atlas.stages.covariant import Covariant
 from rnn_atlas.stages.replicas import Replicas
 from rnn_atlas.stages.response import Response
-from rnn_atlas.stages.response_exact import stable_fixed_point
-from rnn_atlas.stages.response_graph import OWN, SHARED, effective_connectivity, peaks, resonances
+from rnn_atlas.stages.response_exact import exact_susceptibility, stable_fixed_point
+from rnn_atlas.stages.response_graph import NONE, OWN, SHARED, effective_connectivity, peaks, resonances
 from rnn_atlas.stages.response_lock_in import hadamard
 from rnn_atlas.stages.response_plan import Estimate, Plan, z_score
+from rnn_atlas.stages.response_score import passage
 from rnn_atlas.stages.response_tangent import (
-    STARTS_PER_LAGS,
     error_growth,
     horizon,
     pair_kernels,
+    spacing_of,
     starts_together,
     tangent_kernels,
 )
 from rnn_atlas.stages.simulation import Simulation
+from rnn_atlas.stages.transmission import Transmission
 from rnn_atlas.status import Status
 from rnn_atlas.theory.mean_field import snt, snt_system
 from rnn_atlas.theory.response import flow_resolvent, fluctuation_prediction, quadrature, resolvent
@@ -152,6 +155,23 @@ def test_fluctuations_predict_the_response_of_a_linear_noisy_network_whose_coupl
     assert np.max(np.abs(wrong - step) / found["kernel_fluctuation_se"][0][..., 1]) > 20
 
 
+def test_fluctuations_that_do_not_span_all_neurons_predict_nothing() -> None:
+    """One neuron is silent, two alternate: C(0) has rank 1, up to rounding, and no inverse. The rest is measured all the same.
+
+    Beside them two neurons of which one is louder by 1e4 and noise apart: that is no reason.
+    """
+    silent = respond(tile_of(2, {"g": 2.0}), ensemble=given(np.diag([0.0, -1.0])), estimators=("tangent",), **SHORT)
+    flip = np.array([[0.0, -1.0], [-1.0, 0.0]])
+    both = respond(tile_of(2, {"g": 2.0, "theta_bar": 0.1}), ensemble=given(flip), estimators=("tangent",), **SHORT)
+    for found in (silent, both):
+        assert np.all(np.isfinite(found["kernel_tangent"]))
+        assert np.max(found["covariance"][0, ..., 0]) > 0.1
+        assert np.all(np.isnan(found["kernel_fluctuation"]))
+        assert np.all(np.isnan(found["fluctuation_violation"]))
+    scaled = np.array([[[1e8, 1e3], [1e3, 1.0]], [[0.0, 1e3], [1e3, 1.0]]])
+    np.testing.assert_allclose(fluctuation_prediction(scaled)[1] @ scaled[0], scaled[1], rtol=1e-9, atol=1e-4)
+
+
 # ---- stable fixed points ---------------------------------------------------------------------------------------------
 
 
@@ -209,6 +229,55 @@ def test_a_repelling_fixed_point_is_no_stable_one() -> None:
         at_rest = type(upstream)(np.zeros((N, 1)), upstream.steps, upstream.status)
         run = Replicas(given(J).build(tile.network, None, 0), tile, 0, context, at_rest)
         assert (stable_fixed_point(run) is not None) == is_stable
+
+
+# ---- periodic motion -------------------------------------------------------------------------------------------------
+
+
+def test_of_a_cycle_of_two_all_estimators_see_both_phases_and_tell_their_error() -> None:
+    """U -> -tanh(2 u) - 0.3 ends on a cycle with slopes a, b: K = 1, (a + b) / 2, a b, ... and lags odd and even go apart.
+
+    Chi = (1 + w (a + b) / 2) / (1 - a b w^2), w = e^(i omega); at f = 1 / 4 the answer to the opposite frequency comes back
+    at the signal's own. Lock-in averages over whole cycles: exact up to the square of its signal.
+    """
+    u = np.array([1.0, 0.0])
+    for _ in range(200):
+        u[0] = -np.tanh(2 * (-np.tanh(2 * u[0]) - 0.3)) - 0.3
+    u[1] = -np.tanh(2 * u[0]) - 0.3
+    a, b = -2 / np.cosh(2 * u) ** 2
+    np.testing.assert_allclose(sorted([a, b]), [-0.4604, -0.0708], atol=1e-4)
+    settings: dict[str, Any] = {"lags": 16, "duration": 8000, "period": 16, "frequencies": 9, "amplitude": 1e-3}
+    tile = tile_of(1, {"g": 2.0, "theta_bar": 0.3})
+    found = respond(tile, ensemble=given(-np.ones((1, 1))), estimators=("tangent", "pairs", "lock_in"), **settings)
+    w = np.exp(2j * np.pi * found["response_frequency"])
+    chi = (1 + w * (a + b) / 2) / (1 - a * b * w**2)
+    assert chi[0].real == pytest.approx(0.759, abs=1e-3)
+    np.testing.assert_allclose(found["susceptibility_lock_in"][0, 0, 0], chi, atol=1e-5)
+    lag = np.arange(17)
+    kernel = np.where(lag % 2 == 0, 1.0, (a + b) / 2) * (a * b) ** (lag // 2)
+    for name in ("tangent", "pairs"):
+        error = found[f"kernel_{name}_se"][0, 0, 0, 1]
+        assert 1e-3 < error < 0.02
+        assert np.max(np.abs(found[f"kernel_{name}"][0, 0, 0] - kernel)) < 4 * error
+
+
+def test_a_state_of_single_precision_has_the_exact_response_too_and_one_on_its_way_has_none() -> None:
+    """Rounded to 32 bits the state still names the fixed point; 1e-2 away from it, it does not move slowly enough."""
+    tile, ensemble = tile_of(N, {"gamma": 0.3, "g": 0.7, "theta_bar": 0.4}), given(J)
+    context, u = (
+        context_of(Response, ensemble=ensemble, estimators=("tangent",), **SHORT),
+        fixed_point(0.3, 0.7, np.full(N, 0.4)),
+    )
+    step = 0.3 * np.eye(N) + J * (0.7 / np.cosh(0.7 * u) ** 2)
+    chi = in_last(resolvent(step, 2 * np.pi * np.arange(9) / 16))
+    for state, is_there in ((u.astype(np.float32).astype(float), True), (u + 1e-2, False)):
+        upstream = Upstream(state[:, None], 10, np.array([Status.OK], np.int8))
+        run = Replicas(ensemble.build(tile.network, None, 0), tile, 0, context, upstream)
+        found = exact_susceptibility(run, Plan.of(context, N))
+        if is_there:
+            np.testing.assert_allclose(found, chi, atol=1e-12)
+        else:
+            assert np.all(np.isnan(found))
 
 
 # ---- the flow --------------------------------------------------------------------------------------------------------
@@ -285,9 +354,9 @@ def test_the_kernel_of_one_step_is_the_leak_and_the_couplings_times_the_mean_slo
     plan = Plan.of(context, N)
     kernels = tangent_kernels(Replicas(network, tile, 0, context, upstream), plan)
     run, slopes, count = Replicas(network, tile, 0, context, upstream), [], starts_together(plan)
-    per_batch = round(2000 / 4 / (count + plan.lags + 1))
+    per_batch = round(2000 / 4 / (1.5 * count + plan.lags + 1))
     for _ in range(4 * per_batch):
-        slopes.append(g / np.cosh(g * run.starts(count, max(1, plan.lags // STARTS_PER_LAGS))) ** 2)
+        slopes.append(g / np.cosh(g * run.starts(count, spacing_of(plan))) ** 2)
         run.step += plan.lags + 1
     expected = gamma * np.eye(N) + network.dense() * np.mean(slopes, axis=(0, 2))
     np.testing.assert_allclose(kernels[..., 0].mean(axis=0), np.eye(N), atol=1e-15)
@@ -345,13 +414,13 @@ CHAOS: list[tuple[Tile, dict[str, Any]]] = [
 
 @pytest.fixture(scope="module", params=CHAOS, ids=lambda case: f"N={case[0].network.N}")
 def noisy(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """A chaotic point with noise, measured by all estimators but pairs, in 16 batches."""
+    """A chaotic point with noise, measured by all estimators, in 16 batches."""
     tile, options = request.param
     plan: dict[str, Any] = {
         "lags": 64, "duration": 16_000, "period": 16, "frequencies": 9, "signal_duration": 1024, "batches": 16,
     }  # fmt: skip
     amplitude = 0.3 * dict(tile.points[0])["sigma"]
-    return respond(tile, estimators=("tangent", "score", "lock_in"), amplitude=amplitude, **plan, **options)
+    return respond(tile, estimators=EVERY, amplitude=amplitude, **plan, **options)
 
 
 def some(z: Any, count: int = 500) -> Floats:
@@ -367,6 +436,12 @@ def test_tangents_and_score_agree_at_short_lags(noisy: dict[str, Any]) -> None:
     assert np.max(noisy["kernel_tangent_se"][0][..., 5]) < 0.5 * np.max(np.abs(noisy["kernel_tangent"][0][..., 5]))
 
 
+def test_tangents_and_pairs_that_start_elsewhere_agree_at_short_lags(noisy: dict[str, Any]) -> None:
+    z = some(noisy["kernel_z_tangent_pairs"][0][..., 1:6])
+    assert kstest(z, student(15).cdf).pvalue > 0.01
+    assert not np.array_equal(noisy["kernel_tangent"][0][..., 5], noisy["kernel_pairs"][0][..., 5])
+
+
 def test_score_and_lock_in_agree_at_all_frequencies(noisy: dict[str, Any]) -> None:
     z = some(noisy["susceptibility_z_score_lock_in"][0])
     assert z.size == 500
@@ -375,11 +450,27 @@ def test_score_and_lock_in_agree_at_all_frequencies(noisy: dict[str, Any]) -> No
     assert np.mean(np.abs(size) ** 2) > 10 * np.mean(np.abs(error) ** 2)  # there is something to agree on
 
 
-def test_the_error_of_score_and_lock_in_does_not_grow_with_the_lag_or_the_exponent(noisy: dict[str, Any]) -> None:
+def test_the_error_of_the_score_does_not_grow_with_the_lag(noisy: dict[str, Any]) -> None:
     """Score: Var(u) / (sigma^2 T) at every lag. The tangents' error at the same lags has grown beyond all use."""
     score, tangent = (np.sqrt(np.mean(noisy[f"kernel_{name}_se"][0] ** 2, axis=(0, 1))) for name in ("score", "tangent"))
     assert score[64] == pytest.approx(score[2], rel=0.25)
     assert tangent[64] > 30 * tangent[8]
+
+
+@pytest.mark.parametrize(("g", "duration"), [(1.7, 1024), (4.0, 1024), (4.0, 2048)])
+def test_the_error_of_lock_in_is_that_of_a_spectral_line_whatever_the_exponent(g: float, duration: int) -> None:
+    """|se|^2 = S / (D a^2 C): S the one-sided power, D the signal's duration, a its amplitude, C = 32 codes.
+
+    The lines of D / 2 steps each under cosine and sine have the variance S / 2 / (D / 2) each, of half the difference of two
+    trajectories that have parted half of that. At lambda_1 = 0.1 or 0.4, a settling of 256 steps.
+    """
+    tile, options = tile_of(100, {"g": g}), {"period": 16, "frequencies": 9, "duration": 6400, "batches": 16, "lags": 4}
+    signal: dict[str, Any] = {"emitters": (0, 1), "amplitude": 0.05, "signal_duration": duration, "signal_transient": 256}
+    found = respond(tile, estimators=("lock_in",), **options, **signal)
+    inner = slice(1, -1)
+    expected = found["power"][0][:, None, inner] / (duration * 0.05**2 * 32)
+    ratio = np.abs(found["susceptibility_lock_in_se"][0][..., inner]) ** 2 / expected
+    assert np.sqrt(np.mean(ratio)) == pytest.approx(1.0, abs=0.1)
 
 
 def test_white_noise_has_a_flat_spectrum_and_answers_only_itself() -> None:
@@ -396,6 +487,34 @@ def test_white_noise_has_a_flat_spectrum_and_answers_only_itself() -> None:
     assert kstest(z.ravel(), student(15).cdf).pvalue > 0.01
     expected[..., 0] = np.eye(5)
     z = (found["kernel_score"][0] - expected) / found["kernel_score_se"][0]
+    assert kstest(z.ravel(), student(15).cdf).pvalue > 0.01
+
+
+def test_errors_without_noise_are_those_of_a_repetition() -> None:
+    """Thirty passages of a chaotic network, one after the other, with batches no longer than the lags.
+
+    Their scatter over the error that each states is 1 but for what neighbouring batches share.
+    """
+    tile, settings = tile_of(9, {"g": 3.0}, K=4, realization=70), {"ensemble": SparseNetwork}
+    context = context_of(Response, lags=64, duration=512, batches=8, period=32, frequencies=17, **settings)
+    upstream = upstream_of(tile, context_of(Simulation, transient=1000, duration=50, **settings))
+    run = Replicas(SparseNetwork.build(tile.network, SparseNetwork.Options(), context.seed), tile, 0, context, upstream)
+    found = [Estimate.of(passage(run, Plan.of(context, 9)).power) for _ in range(30)]
+    scatter = np.var([one.mean for one in found], axis=0, ddof=1)
+    stated = np.mean([one.error**2 for one in found], axis=0)
+    assert np.sqrt(np.mean(scatter[:, 1:] / stated[:, 1:])) == pytest.approx(1.0, abs=0.25)
+
+
+def test_the_error_of_a_covariance_does_not_know_of_the_mean() -> None:
+    """J = 0: u = sigma B - theta_bar. SOURCE: the variance of T normals has the standard error sqrt(2 / T) sigma^2."""
+    tile = tile_of(12, {"sigma": 0.1, "theta_bar": 1.0})
+    options = SHORT | {"duration": 16_000, "lags": 2, "batches": 16}
+    found = respond(tile, ensemble=given(np.zeros((12, 12))), estimators=("score",), **options)
+    error = found["covariance_se"][0]
+    own, others = np.diagonal(error[..., 0]), error[..., 0][~np.eye(12, dtype=bool)]
+    assert np.sqrt(np.mean(own**2)) == pytest.approx(np.sqrt(2 / 16_000) * 0.01, rel=0.2)
+    assert np.sqrt(np.mean(others**2)) == pytest.approx(np.sqrt(1 / 16_000) * 0.01, rel=0.1)
+    z = (found["covariance"][0, ..., 0] - 0.01 * np.eye(12)) / error[..., 0]
     assert kstest(z.ravel(), student(15).cdf).pvalue > 0.01
 
 
@@ -420,19 +539,53 @@ def test_a_resonance_that_fluctuations_excite_is_shared_and_one_upstream_of_no_n
 def test_peaks_are_those_that_rise_above_their_error_also_at_both_ends() -> None:
     values = np.array([5.0, 1.0, 1.4, 1.0, 3.0, 1.0, 1.0, 4.0])
     np.testing.assert_array_equal(peaks(values, np.full(8, 0.2)), [0, 7, 4])
-    np.testing.assert_array_equal(peaks(values, np.full(8, 0.1)), [0, 7, 4, 2])
-    np.testing.assert_array_equal(peaks(values, np.full(8, 0.1), least=1.0), [0, 7, 4])
+    np.testing.assert_array_equal(peaks(values, np.full(8, 0.07)), [0, 7, 4, 2])
+    np.testing.assert_array_equal(peaks(values, np.full(8, 0.07), least=1.0), [0, 7, 4])
+    uncertain = np.array([0.2, 0.2, 0.2, 2.0, 0.2, 0.2, 0.2, 0.2])  # the valley between 0 and 4, and near it
+    np.testing.assert_array_equal(peaks(values, uncertain), [0, 7])
     assert peaks(np.full(8, np.nan), np.full(8, 0.1)).size == 0
 
 
+def test_noise_on_a_flat_spectrum_is_no_resonance_and_a_line_above_it_is_one() -> None:
+    """16 batches, 33 frequencies. Flat: in less than 5 % of spectra, of |chi| = 1 and of power. A Lorentzian, always."""
+    random, frequency, count = np.random.Generator(np.random.Philox(2)), np.arange(33) / 64, 400
+    noise = random.standard_normal((2, 16, count, 33))
+    flat = Estimate.of(1.0 + 0.4 * (noise[0] + 1j * noise[1]))
+    power = Estimate.of(1.0 + 0.4 * noise[0])  # ten standard errors
+    found = resonances(Estimate(flat.mean[None], flat.error[None]), Estimate(power.mean[:1], power.error[:1]), frequency)
+    assert np.mean(found["resonance_kind"][0, :, 0] != NONE) < 0.05
+    assert np.mean([peaks(*spectrum).size > 0 for spectrum in zip(power.mean, power.error, strict=True)]) < 0.05
+    line = 0.02j / (frequency - 0.2 + 0.02j)  # half width 1.3 frequencies
+    chi = Estimate.of(line + 0.2 * (noise[0] + 1j * noise[1]))  # twenty standard errors
+    found = resonances(Estimate(chi.mean[None], chi.error[None]), Estimate(power.mean[:1], power.error[:1]), frequency)
+    assert np.all(np.abs(found["resonance_frequency"][0, :, 0] - 0.2) <= 1 / 64)
+
+
 def test_effective_connectivity_is_the_largest_modulus_and_ranks_the_emitters() -> None:
-    """Of noise alone the square of the error is taken off before the maximum: |chi|^2 is biased by it."""
     chi = np.array([[[1.0, 2j], [3.0, 0.0], [0.1, -2.5]]], complex)
-    found = effective_connectivity(Estimate(chi, np.full(chi.shape, 0.6 + 0.8j)), np.array([0.0, 0.25]))
-    np.testing.assert_allclose(found["effective_connectivity"], np.sqrt(np.array([[4.0, 9.0, 6.25]]) - 1))
-    np.testing.assert_allclose(found["effective_connectivity_se"], [[0.8, 0.6, 0.6]])
+    found = effective_connectivity(np.stack([chi] * 4), np.array([0.0, 0.25]))
+    np.testing.assert_allclose(found["effective_connectivity"], [[2.0, 3.0, 2.5]])
+    np.testing.assert_array_equal(found["effective_connectivity_se"], 0)
     np.testing.assert_allclose(found["effective_connectivity_frequency"], [[0.25, 0.0, 0.25]])
     np.testing.assert_array_equal(found["emitter_rank"], [[3, 1, 2]])
+
+
+def test_the_largest_of_many_noisy_values_is_not_too_large() -> None:
+    """16 batches, 33 frequencies. Of chi = 0 it is within its error of 0: beyond two in 3 % (Student's t, 15), not in all.
+
+    Of a narrow line of height 1, ten standard errors high, it is 1, but for a tenth of an error that the noisy phase costs.
+    """
+    random, frequency = np.random.Generator(np.random.Philox(9)), np.arange(33) / 64
+    noise = 0.4 * (random.standard_normal((16, 1, 1000, 33)) + 1j * random.standard_normal((16, 1, 1000, 33)))
+    found = effective_connectivity(noise, frequency)
+    z = found["effective_connectivity"] / found["effective_connectivity_se"]
+    assert np.median(z) == pytest.approx(0, abs=0.15)
+    assert np.mean(z > 2) == pytest.approx(student(15).sf(2), abs=0.015)
+    found = effective_connectivity(0.005j / (frequency - 0.203125 + 0.005j) + noise, frequency)
+    z = (found["effective_connectivity"] - 1) / found["effective_connectivity_se"]
+    assert np.mean(z) == pytest.approx(-0.1, abs=0.15)
+    np.testing.assert_allclose(np.mean(found["effective_connectivity_se"]), 0.1, rtol=0.05)
+    np.testing.assert_array_equal(found["effective_connectivity_frequency"], 0.203125)
 
 
 def test_z_scores_are_in_standard_errors_part_by_part() -> None:
@@ -473,12 +626,41 @@ def test_a_point_that_diverged_is_nan_and_says_so() -> None:
     assert np.all(np.isfinite(result.values["kernel_tangent"][0]))
 
 
+@pytest.mark.parametrize(("stage", "options"), [
+    (Response, {"estimators": EVERY, **SHORT}), (Response, {"estimators": ("lock_in",), **SHORT}),
+    (Transmission, {"period": 16, "carrier": 4, "batches": 4}), (Covariant, {"duration": 1000, "lags": 2}),
+])  # fmt: skip
+def test_a_point_that_diverges_meanwhile_says_so(stage: Any, options: dict[str, Any]) -> None:
+    """Linear, growing by 1.05 a step from 1: after 570 steps it has left all bounds, long after the simulation."""
+    tile, linear = tile_of(2, {"g": 1.0}), {"ensemble": given(np.diag([1.05, 0.5])), "model_transfer": "linear"}
+    upstream = Upstream(np.ones((2, 1)), 10, np.array([Status.OK], np.int8))
+    result = stage.compute(tile, context_of(stage, **linear, **options), upstream)
+    assert list(result.status) == [Status.DIVERGED]
+    for name, values in result.values.items():
+        assert values.dtype.kind not in "fc" or np.all(np.isnan(values)), name
+
+
+def test_of_an_unknown_kernel_nothing_is_used() -> None:
+    """The horizon is a lag, and the susceptibility up to it is NaN, not the sum of no lags."""
+    lost = Estimate(np.full((2, 2, 4), np.nan), np.full((2, 2, 4), np.nan))
+    assert horizon(lost) == 0
+
+
+@pytest.mark.parametrize("neurons", ["all", tuple(range(N))])
+def test_every_value_is_declared_whether_all_neurons_are_asked_for_or_listed(neurons: Any) -> None:
+    tile, options = tile_of(N, {"g": 0.5}), {"emitters": neurons, "receivers": neurons, "estimators": ("tangent",), **SHORT}
+    found = respond(tile, ensemble=given(J), **options)
+    declared = {v.name for v in Response.variables(context_of(Response, **options))}
+    assert declared == set(found) - {"receiver", "emitter", "response_lag", "response_frequency", "resonance_index"}
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"emitters": (0, 9)}, "emitters are numbers of neurons from 0 to 8; got 9"),
         ({"period": 16, "frequencies": 10}, "a period of 16 steps has 9 frequencies"),
         ({"duration": 500, "batches": 16}, "takes a duration of 1024; got 500"),
+        ({"signal_duration": 2000}, "takes a signal_duration of 2048; got 2000"),
     ],
 )
 def test_options_that_cannot_be_measured_are_refused(options: dict[str, Any], said: str) -> None:
@@ -495,9 +677,9 @@ def test_a_list_names_each_neuron_and_each_estimator_once(options: dict[str, Any
 def test_the_plan_counts_every_column_of_every_estimator() -> None:
     """Flops of lock_in alone, and what all four add, from the definition of each."""
     tile, context = tile_of(100, {"g": 3.0}), context_of(Response, estimators=("lock_in",), period=64, frequencies=33)
-    passage = 8 * 20_000
-    signal = 33 * 256 * (128 + 2048)
+    passage = 8 * (20_000 + 1.5 * 8 * 20_000)  # and the way between eight pieces of the trajectory
+    signal = 256 * (31 * 2 * (128 + 1024) + 2 * (128 + 2048))  # cosine and sine; cosines alone at 0 and at 1 / 2
     assert Response.cost(tile, context).flops == 2 * 100**2 * (passage + signal)
     every = Response.cost(tile, context_of(Response, estimators=EVERY)).flops
-    runs = 16 * round(20_000 / 16 / (4 + 33))
+    runs = 16 * round(20_000 / 16 / (6 + 33))
     assert every == 2 * 100**2 * (passage + signal + runs * 33 * (8 * 14 + 200))

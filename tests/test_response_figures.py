@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 import yaml
 from matplotlib.image import imread
 from matplotlib.patches import FancyArrowPatch
@@ -13,6 +14,7 @@ import rnn_atlas
 from rnn_atlas.cli import main
 from rnn_atlas.config import study_from
 from rnn_atlas.errors import StoreError, StudyError
+from rnn_atlas.figures import response_graphs
 from rnn_atlas.figures.draw import draw_figure
 
 from .conftest import Finished, run_serially
@@ -117,9 +119,31 @@ def test_a_graph_has_an_edge_for_everything_from_a_share_of_the_strongest_on(rea
     J = np.abs(rnn_atlas.open(reached.results).network("small", N=9, K=4, realization=1))
     C = data.covariance.sel(response_lag=0).values
     correlation = np.abs(np.triu(C / np.sqrt(np.outer(np.diag(C), np.diag(C))), 1))
-    response = data.effective_connectivity.values * (1 - np.eye(9))
+    response, error = (data[f"effective_connectivity{end}"].values * (1 - np.eye(9)) for end in ("", "_se"))
+    response *= response > 3 * error
     for ax, strength in zip(figure.axes, (J, correlation, response), strict=False):
         assert edges(ax) == np.sum(strength >= 0.15 * strength.max()) > 5
+
+
+def test_a_panel_of_one_frequency_shows_the_first_estimator_that_is_known_and_edges_clear_of_its_error() -> None:
+    """Without noise there is a score in the store, all NaN."""
+    dims, frequency = ("receiver", "emitter", "response_frequency"), [0.0, 0.25]
+    unknown, known = np.full((2, 2, 2), complex(np.nan, np.nan)), np.full((2, 2, 2), 1 + 1j)
+    values = {
+        "exact": unknown,
+        "score": unknown,
+        "tangent": known,
+        "tangent_se": np.array([[[0.5 + 0j], [0.3]]] * 2) + 0 * known,
+    }
+    dataset = xr.Dataset(
+        {f"susceptibility_{name}": (dims, chi) for name, chi in values.items()}, {"response_frequency": frequency}
+    )  # fmt: skip
+    panel = response_graphs.panel_of_frequency(dataset, 0.24)
+    np.testing.assert_allclose(panel.strength, np.sqrt(2))
+    np.testing.assert_array_equal(panel.clear, [[False, True]] * 2)
+    assert "0.25" in panel.title
+    with pytest.raises(StoreError, match="none is finite here"):
+        response_graphs.panel_of_frequency(dataset.drop_vars("susceptibility_tangent"), 0.25)
 
 
 def test_of_many_neurons_the_matrices_are_shown(reached: Finished) -> None:
@@ -139,9 +163,9 @@ def test_of_many_neurons_the_matrices_are_shown(reached: Finished) -> None:
 def test_the_transmission_shows_responses_predictions_and_all_correlations(reached: Finished) -> None:
     figure, data = drawn(reached, "transmission"), arrays(reached)
     lines = {str(line.get_label()): line.get_ydata() for line in figure.axes[2].lines}
-    np.testing.assert_array_equal(lines["mean response"], data.received.sel(receiver=3))
-    np.testing.assert_array_equal(lines["predicted from $\\chi$"], data.received_prediction.sel(receiver=3))
-    np.testing.assert_array_equal(lines["demodulated"], data.envelope.sel(receiver=3))
+    np.testing.assert_array_equal(lines["mean response"], data.received.sel(transmission_receiver=3))
+    np.testing.assert_array_equal(lines["predicted from $\\chi$"], data.received_prediction.sel(transmission_receiver=3))
+    np.testing.assert_array_equal(lines["demodulated"], data.envelope.sel(transmission_receiver=3))
     found = {str(line.get_label()): line.get_ydata() for line in figure.axes[3].lines}
     np.testing.assert_array_equal(found["found"], data.transmission_correlation)
     np.testing.assert_array_equal(found["expected at this error"], data.transmission_expected)

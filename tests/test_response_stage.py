@@ -50,6 +50,24 @@ def test_the_arrays_of_each_size_have_their_neurons_lags_and_frequencies_as_coor
     assert "tangent_horizon" in atlas["small"]
 
 
+def test_chosen_neurons_of_the_response_stand_beside_all_neurons_of_other_stages(tmp_path: Path) -> None:
+    """Their labels in their order, integers as integers, and no rows of neurons that were not measured."""
+    content: dict[str, Any] = yaml.safe_load(STUDY)
+    content["sweeps"] = {"small": {"N": 9, "g": 3.0, "sigma": 0.1}}
+    content["realizations"] = 1
+    content["stages"]["response"] |= {"receivers": [7, 0, 3], "emitters": [4, 1]}
+    content["stages"]["covariant"] = {"transient": 20, "ahead": 20, "duration": 64, "lags": 4, "batches": 4}
+    content["stages"]["transmission"] = {"period": 16, "carrier": 4, "transient": 16, "duration": 16, "batches": 4}
+    found = rnn_atlas.open(run_serially(content, tmp_path).results).arrays("small", N=9)
+    np.testing.assert_array_equal(found.receiver, [7, 0, 3])
+    np.testing.assert_array_equal(found.emitter, [4, 1])
+    assert (found.emitter_rank.dtype, found.resonance_kind.dtype) == (np.int32, np.int8)
+    assert np.all(np.isfinite(found.susceptibility_lock_in))
+    np.testing.assert_array_equal(found.transmission_receiver, np.arange(9))
+    assert np.all(np.isfinite(found.received))
+    assert np.all(np.isfinite(found.kernel_covariant.sel(covariant_receiver=5, covariant_emitter=8)))
+
+
 def test_every_value_of_the_stage_is_declared_and_every_declared_one_is_there(answers: Finished) -> None:
     declared = {v.name for v in STAGES["response"].variables(answers.study.context("response", "small")) if v.per_network}
     found = rnn_atlas.open(answers.results).arrays("small", N=9)

@@ -7,6 +7,7 @@ import pytest
 
 from rnn_atlas.contracts import Floats, Tile
 from rnn_atlas.networks.sparse import SparseNetwork
+from rnn_atlas.stages.response import Response
 from rnn_atlas.stages.simulation import Simulation
 from rnn_atlas.stages.transmission import Transmission, correlation, demodulated, prediction
 from rnn_atlas.status import Status
@@ -87,11 +88,17 @@ def test_correlations_are_those_of_numpy_and_nan_of_what_does_not_vary() -> None
 def test_a_modulated_signal_is_recovered_where_the_susceptibility_says_and_not_where_it_does_not() -> None:
     """A chaotic sparse network of nine with four inputs each, weak noise (lambda_1 = 0.10), carrier at a resonance.
 
+    The resonance is where lock-in finds the strongest peak of |chi_36| at a resolution of 1 / 64: at 14, the carrier 56 / 256.
     512 trajectories of eight periods. |chi| from the emitter 6 is 1.9 at receiver 3, and at receiver 7 below its error; it is
     1.5 there at another frequency, so that no missing path is the reason.
     """
     tile = tile_of(9, {"g": 3.0, "sigma": 0.05}, K=4, realization=108)
     found = transmitted(tile, ensemble=SparseNetwork, emitter=6, period=256, carrier=56, amplitude=0.02, batches=8)
+    alone: dict[str, Any] = {"emitters": (6,), "receivers": (3,), "estimators": ("lock_in",), "amplitude": 0.02}
+    settings: dict[str, Any] = {"ensemble": SparseNetwork}
+    upstream = upstream_of(tile, context_of(Simulation, transient=1000, duration=50, **settings))
+    peaks = Response.compute(tile, context_of(Response, **settings, **alone), upstream).values["resonance_frequency"][0, 0, 0]
+    assert peaks[0] == 56 / 256
     size, error = np.abs(found["carrier_susceptibility"]), np.abs(found["carrier_susceptibility_se"])
     assert size[3] > 20 * error[3]
     assert size[7] < 3 * error[7]

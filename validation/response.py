@@ -47,7 +47,7 @@ def distribution(claim: str, z: Any) -> Row:
     """Whether z-scores follow Student's t of the batches."""
     some = chosen(z)
     p, rms = float(kstest(some, student(BATCHES - 1).cdf).pvalue), float(np.sqrt(np.mean(some**2)))
-    return Row(f"{claim}, {some.size} entries: KS p (rms z {rms:.2f})", f"{p:.3f}", "> 0.01", p > 0.01)
+    return Row(f"{claim}, {some.size} entries, not all independent: KS p (rms z {rms:.2f})", f"{p:.3f}", "> 0.01", p > 0.01)
 
 
 def ratio(claim: str, value: float, low: float, high: float) -> Row:
@@ -56,7 +56,11 @@ def ratio(claim: str, value: float, low: float, high: float) -> Row:
 
 
 def estimators_that_share_no_trajectory() -> Iterator[Row]:
-    """Chaos with noise, all pairs, all frequencies: z-scores of 500 random entries against Student's t, 15 d.o.f."""
+    """Chaos with noise, all pairs, all frequencies: z-scores of random entries against Student's t, 15 d.o.f.
+
+    Entries go together: at lag 1 all receivers of an emitter share one average slope, so that of nine neurons there are fewer
+    independent values than entries, 405 in all for kernels. The distribution is that of Student's t all the same.
+    """
     cases = (
         (sparse(0.05), SMALL, {"lags": 96, "amplitude": 0.01, "signal_duration": 8192}),
         (sparse(0.1), SMALL, {"lags": 64, "amplitude": 0.03, "signal_duration": 2048}),
@@ -64,10 +68,11 @@ def estimators_that_share_no_trajectory() -> Iterator[Row]:
     )
     for tile, settings, options in cases:
         common = {"duration": 64_000, "period": 32, "frequencies": 17, "batches": BATCHES}
-        values = measured(Response, tile, settings, estimators=("tangent", "score", "lock_in"), **common, **options)
+        values = measured(Response, tile, settings, estimators=("tangent", "pairs", "score", "lock_in"), **common, **options)
         name = f"N = {tile.network.N}, sigma = {tile.column('sigma')[0]:g}"
         kinds = {
             "tangents against score, lags 1 to 5": values["kernel_z_tangent_score"][..., 1:6],
+            "tangents against pairs from other starts, lags 1 to 5": values["kernel_z_tangent_pairs"][..., 1:6],
             "score against lock-in, all frequencies": values["susceptibility_z_score_lock_in"],
         }
         for kind, z in kinds.items():
@@ -103,16 +108,14 @@ def bias_of_signals_and_kicks() -> Iterator[Row]:
 
 
 def growth_of_errors() -> Iterator[Row]:
-    """Relative error of the tangent average per step, N = 500, against mean field; lock-in's error falls as the root of T."""
+    """Relative error of the tangent average per step, N = 500, against mean field; lock-in's error falls as the root of T.
+
+    The growth is the mean over four networks: at g = 1.5 that of one scatters by 3 %.
+    """
     for g in (1.5, 2.0, 3.0):
         state = snt(g)[0]
         expected = state.gain_radius / snt_system(g).averages.slope(0.0, state.variance)
-        tile, neurons = tile_of(500, {"g": g}), tuple(range(16))
-        context = context_of(Response, lags=7, duration=12_000, emitters=neurons, period=8, frequencies=1)
-        upstream = upstream_of(tile, context_of(Simulation, transient=1000, duration=20))
-        network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        estimate = Estimate.of(tangent_kernels(Replicas(network, tile, 0, context, upstream), Plan.of(context, 500)))
-        growth = error_growth(estimate, 6)
+        growth = float(np.mean([_growth_of_error(tile_of(500, {"g": g}, realization=number)) for number in range(4)]))
         claim = f"g = {g:g}: growth per step, mean field {expected:.3f}"
         yield Row(claim, f"{growth:.3f}", "within 5 %", abs(growth / expected - 1) < 0.05)
     options: dict[str, Any] = {"period": 16, "frequencies": 9, "duration": 2000, "estimators": ("lock_in",)}
@@ -122,6 +125,15 @@ def growth_of_errors() -> Iterator[Row]:
         values = measured(Response, tile, {}, signal_duration=duration, emitters=(0, 1, 2, 3), **options)
         errors.append(float(np.sqrt(np.mean(np.abs(values["susceptibility_lock_in_se"]) ** 2))))
     yield ratio("lock-in, g = 3, N = 100: error after 1,024 steps over that after 16,384", errors[0] / errors[1], 3.6, 4.4)
+
+
+def _growth_of_error(tile: Tile) -> float:
+    """Per step, of the tangent average from sixteen emitters of one network."""
+    context = context_of(Response, lags=7, duration=12_000, emitters=tuple(range(16)), period=8, frequencies=1)
+    upstream = upstream_of(tile, context_of(Simulation, transient=1000, duration=20))
+    network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
+    kernels = tangent_kernels(Replicas(network, tile, 0, context, upstream), Plan.of(context, tile.network.N))
+    return error_growth(Estimate.of(kernels), 6)
 
 
 def fluctuations_and_response() -> Iterator[Row]:
@@ -154,7 +166,7 @@ def covariant_vectors_and_signals() -> Iterator[Row]:
         "covariant exponents against orthonormalization over the same steps", float(values["covariant_mismatch"]), 1e-3
     )
     lags: dict[str, Any] = {"lags": 8, "duration": 200_000, "period": 8, "frequencies": 1, "estimators": ("tangent",)}
-    other = measured(Response, sparse(0.0), SMALL, transient=9000, **lags)
+    other = measured(Response, sparse(0.0), SMALL, transient=120_000, **lags)
     error = np.hypot(values["kernel_covariant_se"], other["kernel_tangent_se"])[..., 1:]
     z = ((values["kernel_covariant"] - other["kernel_tangent"])[..., 1:] / np.where(error > 1e-9, error, np.nan)).ravel()
     rms = float(np.sqrt(np.nanmean(z**2)))

@@ -39,7 +39,7 @@ def check_neurons(dataset: xr.Dataset, dim: str, neurons: Sequence[int]) -> None
     known = dataset[dim].values.tolist()
     for neuron in neurons:
         if neuron not in known:
-            raise StoreError(f"a figure shows neurons that were measured, the {dim}s {known}; got {neuron}")
+            raise StoreError(f"a figure shows neurons that were measured, the {dim.rpartition('_')[2]}s {known}; got {neuron}")
 
 
 def coupling_of(atlas: Atlas, options: Any) -> Any:

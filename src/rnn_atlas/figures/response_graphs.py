@@ -13,9 +13,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
+from numpy.typing import NDArray
 
 from rnn_atlas.atlas import Atlas
 from rnn_atlas.contracts import Floats
+from rnn_atlas.errors import StoreError
 from rnn_atlas.figures.one_network import arrays_of, coupling_of, largest, note
 from rnn_atlas.figures.style import WIDTH
 
@@ -23,17 +25,22 @@ AS_GRAPH = 16
 """Neurons up to which a graph can be read."""
 LEAST = 0.15
 """Share of the strongest edge below which none is drawn."""
+BEST = ("exact", "lock_in", "score", "tangent")
+"""Whose susceptibility is shown, the first that is known, as for the largest one."""
+SURE = 3.0
+"""Standard errors above which a response is drawn as an edge."""
 COLORS = "magma_r"
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Strengths (receivers, emitters), what they are, and whether edges have a direction."""
+    """Strengths (receivers, emitters), what they are, whether edges have a direction, and which are clear of errors."""
 
     strength: Floats
     title: str
     symbol: str
     directed: bool = True
+    clear: NDArray[np.bool_] | None = None
 
 
 def draw(atlas: Atlas, options: Any) -> Figure:
@@ -46,7 +53,10 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     for ax, panel in zip(axes, panels, strict=True):
         (_draw_graph if is_graph else _draw_matrix)(figure, ax, panel, dataset)
     if is_graph:
-        figure.supxlabel(f"edges from {LEAST:.0%} of the strongest on; a neuron's effect on itself is not drawn", fontsize=6)
+        figure.supxlabel(
+            f"edges from {LEAST:.0%} of the strongest on, responses above {SURE:g} standard errors; not of a neuron on itself",
+            fontsize=6,
+        )
     note(axes[-1], atlas, options, "response")
     return figure
 
@@ -58,10 +68,30 @@ def _panel(atlas: Atlas, options: Any, dataset: xr.Dataset, choice: Any) -> Pane
     if choice == "correlation":
         return Panel(_correlations(dataset), "correlations at lag 0", r"$|C_{ij}| / \sqrt{C_{ii} C_{jj}}$", directed=False)
     if choice == "response":
-        return Panel(dataset.effective_connectivity.values, "response, largest", r"$\max_\omega |\chi_{ij}|$")
-    names = [name for name in ("lock_in", "score", "exact") if f"susceptibility_{name}" in dataset]
-    chi = dataset[f"susceptibility_{names[0]}"].sel(response_frequency=choice, method="nearest")
-    return Panel(np.abs(chi.values), f"response at $f$ = {float(chi.response_frequency):.3g}", r"$|\chi_{ij}(f)|$")
+        strength, error = dataset.effective_connectivity.values, dataset.effective_connectivity_se.values
+        return Panel(strength, "response, largest", r"$\max_\omega |\chi_{ij}|$", clear=strength > SURE * error)
+    return panel_of_frequency(dataset, choice)
+
+
+def panel_of_frequency(dataset: xr.Dataset, frequency: float) -> Panel:
+    """|chi| at one of the frequencies."""
+    chi, error = _susceptibility(dataset, frequency)
+    title, strength = f"response at $f$ = {float(chi.response_frequency):.3g}", np.abs(chi.values)
+    return Panel(strength, title, r"$|\chi_{ij}(f)|$", clear=strength > SURE * np.abs(error))
+
+
+def _susceptibility(dataset: xr.Dataset, frequency: float) -> tuple[xr.DataArray, Floats]:
+    """That of the best estimator that is known there, and its error."""
+    for name in BEST:
+        if f"susceptibility_{name}" in dataset:
+            chi = dataset[f"susceptibility_{name}"].sel(response_frequency=frequency, method="nearest")
+            if np.all(np.isfinite(chi.values)):
+                break
+    else:
+        raise StoreError(f"a response at f = {frequency:g} needs an estimator of it; none is finite here. Run lock_in as well")
+    if name == "exact":
+        return chi, np.zeros(chi.shape)
+    return chi, dataset[f"susceptibility_{name}_se"].sel(response_frequency=frequency, method="nearest").values
 
 
 def _correlations(dataset: xr.Dataset) -> Floats:
@@ -82,10 +112,12 @@ def _draw_graph(figure: Figure, ax: Axes, panel: Panel, dataset: xr.Dataset) -> 
     angle = np.pi / 2 - 2 * np.pi * np.arange(len(neurons)) / len(neurons)
     place = {n: (float(np.cos(a)), float(np.sin(a))) for n, a in zip(neurons, angle, strict=True)}
     strength = np.where(receivers[:, None] == emitters, 0.0, np.nan_to_num(panel.strength))
+    if panel.clear is not None:
+        strength *= panel.clear
     top = largest(strength)
     edges = [(strength[r, c], int(i), int(j)) for r, i in enumerate(receivers) for c, j in enumerate(emitters) if i != j]
     for size, i, j in sorted(edges):
-        if size >= LEAST * top and (panel.directed or i > j):
+        if size > 0 and size >= LEAST * top and (panel.directed or i > j):
             _edge(ax, place[j], place[i], size / top, directed=panel.directed)
     for n, (x, y) in place.items():
         ax.plot(x, y, "o", markersize=11, color="white", markeredgecolor="black", markeredgewidth=0.7, zorder=5)

@@ -19,7 +19,7 @@ MEASURED, PREDICTED, ENVELOPE = "#0072B2", "#D55E00", "black"
 def draw(atlas: Atlas, options: Any) -> Figure:
     """The signal on top, below it each receiver's mean response over a period of the modulation; at the right all receivers."""
     dataset = arrays_of(atlas, options).load()
-    check_neurons(dataset, "receiver", options.receivers)
+    check_neurons(dataset, "transmission_receiver", options.receivers)
     sent = atlas.study.context("transmission", options.sweep).options
     rows = len(options.receivers) + 1
     figure = Figure(figsize=(WIDTH * 2.1, 0.75 * rows + 0.9))
@@ -28,7 +28,7 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     _signal(top, dataset, sent)
     for row, receiver in enumerate(options.receivers):
         ax = figure.add_subplot(grid[row + 1, 0], sharex=top)
-        _received(ax, dataset.sel(receiver=receiver), sent, last=row == rows - 2)
+        _received(ax, dataset.sel(transmission_receiver=receiver), sent, last=row == rows - 2)
     for ax in figure.axes[:-1]:
         ax.tick_params(labelbottom=False)
     unit = label(dataset, "transmission_time").partition("[")[2].rstrip("]")
@@ -62,7 +62,7 @@ def _received(ax: Axes, own: xr.Dataset, sent: Any, *, last: bool) -> None:
     ax.plot(time, sent.amplitude * size * modulation, "--", color=ENVELOPE, linewidth=0.8, label="modulation")
     text = rf"$|\chi|$ = {size:.2f} $\pm$ {error:.2f}, correlation {float(own.transmission_correlation):+.2f}"
     ax.set_title(text, fontsize=6.5, loc="right", pad=2)
-    ax.set_ylabel(f"at {int(own.receiver)}", fontsize=7)
+    ax.set_ylabel(f"at {int(own.transmission_receiver)}", fontsize=7)
 
 
 def _all_receivers(ax: Axes, dataset: xr.Dataset, shown: Any) -> None:
@@ -72,7 +72,7 @@ def _all_receivers(ax: Axes, dataset: xr.Dataset, shown: Any) -> None:
     ax.plot(size, expected, "_", color="0.4", markersize=9, label="expected at this error")
     ax.plot(size, found, "o", color=MEASURED, markersize=3, label="found")
     for neuron in shown:
-        own = dataset.sel(receiver=neuron)
+        own = dataset.sel(transmission_receiver=neuron)
         at = (float(np.abs(own.carrier_susceptibility)), float(own.transmission_correlation))
         ax.annotate(str(neuron), at, (3, -8), textcoords="offset points", fontsize=7)
     ax.axhline(0.0, color="0.8", linewidth=0.6, zorder=0)

@@ -1,5 +1,6 @@
 """From a tile to what the kernels advance: couplings packed, parameters spread over columns, initial states drawn."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from rnn_atlas.contracts import Coefficients, Context, Floats, Network, NetworkIdentity, Tile
+from rnn_atlas.contracts import Coefficients, Context, Floats, Network, NetworkIdentity, Tile, Variable
 from rnn_atlas.identity import stream, stream_key
 from rnn_atlas.kernels import low_rank, simulate
 from rnn_atlas.kernels.lanes import LANES, lanes_in
@@ -209,6 +210,14 @@ def diverged(states: Floats) -> NDArray[np.bool_]:
     """(B,) whether a column of states (N, B) left the finite numbers or all bounds."""
     with np.errstate(invalid="ignore"):
         return np.asarray(~np.all(np.abs(states) < NEVER_RECORDED, axis=0))
+
+
+def unknown(variables: Iterable[Variable], axes: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The values of a point that nothing is known of: NaN, 0 for integers, of the shapes that the axes give."""
+    return {
+        v.name: np.full([axes[dim].size for dim in v.dims], 0 if np.dtype(v.dtype).kind in "iu" else np.nan, v.dtype)
+        for v in variables
+    }
 
 
 def masked(values: NDArray[Any], bad: NDArray[np.bool_]) -> NDArray[Any]:

@@ -26,12 +26,11 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.kernels.lanes import aligned_zeros
-from rnn_atlas.stages.columns import diverged, masked, tangent_frame
+from rnn_atlas.stages.columns import tangent_frame
 from rnn_atlas.stages.covariant_vectors import angles, covariant_vectors, frames, split_kernels
-from rnn_atlas.stages.replicas import Replicas, states_of
+from rnn_atlas.stages.replicas import Replicas, result_of, states_of
 from rnn_atlas.stages.response_plan import Estimate, whole_steps
 from rnn_atlas.stages.simulation import Simulation
-from rnn_atlas.status import Status
 
 LARGEST = 128
 """Neurons: every step costs some N^3 operations of dense algebra and is kept until its vectors are known."""
@@ -106,15 +105,10 @@ class Covariant(Stage):
         """Every point on its own; statuses OK or DIVERGED."""
         assert upstream is not None
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        bad = diverged(upstream.state) | (upstream.status == Status.DIVERGED)
         frame = np.linalg.qr(tangent_frame(tile.network, context, 1, network.N)[0])[0]
-        rows = [
-            _Walk(Replicas(network, tile, row, context, upstream, SEGMENT), frame).measured()
-            if not bad[row] else _unknown(network.N, context) for row in range(len(tile))
-        ]  # fmt: skip
-        values = {name: np.stack([point[name] for point in rows]) for name in rows[0]}
-        status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
-        return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, _coordinates(network.N, context))
+        runs = (Replicas(network, tile, row, context, upstream, SEGMENT) for row in range(len(tile)))
+        variables, axes = Covariant.variables(context), _coordinates(network.N, context)
+        return result_of(runs, upstream, variables, axes, lambda run: _Walk(run, frame).measured())
 
 
 class _Walk:
@@ -147,7 +141,10 @@ class _Walk:
         pilot = Estimate.of(np.stack([self.rates(self.length) for _ in range(o.batches)]))
         n_unstable = int(np.sum(pilot.mean > -2.0 * pilot.error))
         batches = [self.batch(Q, R, n_unstable) for Q, R in self.windows(o.batches)]
-        return _statistics({name: np.stack([batch[name] for batch in batches]) for name in batches[0]}, n_unstable)
+        values = _statistics({name: np.stack([batch[name] for batch in batches]) for name in batches[0]}, n_unstable)
+        lost = _lost(values["covariant_exponent"], self.dt)
+        values["covariant_exponent"][lost], values["covariant_exponent_se"][lost] = -np.inf, np.nan
+        return values
 
     def windows(self, count: int) -> Any:
         """Frames and triangles of each batch, the lags behind it and the way back from ahead of it."""
@@ -172,6 +169,11 @@ class _Walk:
             "unstable": unstable,
             "stable": stable,
         }
+
+
+def _lost(stretch: Floats, dt: float) -> NDArray[np.bool_]:
+    """(N,) directions that steps annihilate: what is left of them per step is rounding of the largest; rates (N,)."""
+    return np.asarray(dt * (stretch - np.max(stretch)) < np.log(stretch.size * np.finfo(float).eps))
 
 
 def _statistics(batches: dict[str, NDArray[Any]], n_unstable: int) -> dict[str, NDArray[Any]]:
@@ -200,29 +202,20 @@ def _statistics(batches: dict[str, NDArray[Any]], n_unstable: int) -> dict[str, 
     return values
 
 
-def _unknown(N: int, context: Context) -> dict[str, NDArray[Any]]:
-    """The values of a point that diverged: masked in the end."""
-    lags = whole_steps(context.options.lags, context.model.step_length(context.model_options))
-    shapes: dict[str, tuple[int, ...]] = {"covariant_exponent": (N,), "covariant_exponent_se": (N,), "covariant_mismatch": ()}
-    shapes |= {"angle_density": (BINS,), "angle_smallest": (), "tangency": (), "alignment": (N, N)}
-    shapes |= {f"kernel_{part}{end}": (N, N, lags + 1) for part in ("unstable", "stable", "covariant") for end in ("", "_se")}
-    return {name: np.full(shape, np.nan) for name, shape in shapes.items()} | {"n_unstable": np.zeros((), np.int32)}
-
-
 def _coordinates(N: int, context: Context) -> dict[str, NDArray[Any]]:
     dt = context.model.step_length(context.model_options)
     lags = whole_steps(context.options.lags, dt)
     angle = (np.arange(BINS) + 0.5) * np.pi / 2 / BINS
     neuron = np.arange(N)
     return {
-        "covariant_vector": neuron, "covariant_vector_other": neuron, "receiver": neuron, "emitter": neuron,
-        "covariant_lag": np.arange(lags + 1) * dt, "angle": angle,
+        "covariant_vector": neuron, "covariant_vector_other": neuron, "covariant_receiver": neuron,
+        "covariant_emitter": neuron, "covariant_lag": np.arange(lags + 1) * dt, "angle": angle,
     }  # fmt: skip
 
 
 def _variables(x: str, unit: str) -> tuple[Variable, ...]:
     ginelli, batches, rate = "Ginelli et al. 2007", "scatter of batches", f"{unit}-1"
-    vector, lags = ("covariant_vector",), ("receiver", "emitter", "covariant_lag")
+    vector, lags = ("covariant_vector",), ("covariant_receiver", "covariant_emitter", "covariant_lag")
     parts = {"unstable": "along the unstable vectors", "stable": "along the stable vectors", "covariant": "along all vectors"}
     kernels = []
     for part, text in parts.items():
@@ -232,8 +225,8 @@ def _variables(x: str, unit: str) -> tuple[Variable, ...]:
         kernels.append(Variable(f"kernel_{part}_se", error, "1", batches, lags, per_network=True))
     between = "of the smallest angle between stable and unstable directions"
     return (
-        Variable("covariant_exponent", "Lyapunov exponents from the growth of covariant vectors", rate, ginelli, vector,
-                 per_network=True),
+        Variable("covariant_exponent", "exponents from the growth of covariant vectors, -inf where steps annihilate", rate,
+                 ginelli, vector, per_network=True),
         Variable("covariant_exponent_se", "standard errors of the exponents", rate, batches, vector, per_network=True),
         Variable("covariant_mismatch", "largest difference from the exponents by orthonormalization over the same steps", rate,
                  "exact but for the ends of the run"),

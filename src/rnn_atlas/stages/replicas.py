@@ -1,17 +1,22 @@
 """One point of a tile in many columns: replicas of its state side by side, on their way along its trajectory."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rnn_atlas.contracts import Context, Floats, Network, Tile, Upstream
+from rnn_atlas.contracts import Context, Floats, Network, Tile, TileResult, Upstream, Variable
+from rnn_atlas.identity import stream
 from rnn_atlas.kernels.driven import Signal, follow, silence
 from rnn_atlas.kernels.lanes import LANES
 from rnn_atlas.kernels.random import replay
 from rnn_atlas.kernels.simulate import advance
 from rnn_atlas.kernels.step import from_blocks, to_blocks
-from rnn_atlas.stages.columns import Problem, prepare_problem
+from rnn_atlas.stages.columns import Problem, diverged, masked, prepare_problem, unknown
+from rnn_atlas.status import Status
 
 SEGMENT = 2**40
 """Steps of noise that are set apart for a stage: more than any has."""
@@ -32,6 +37,8 @@ class Replicas:
         self._tile = Tile(tile.network, (tile.points[row],))
         self.step = upstream.steps + segment * SEGMENT
         self._walker = self.columns(upstream.state[:, [row]])
+        self._lost = False
+        self._gaps = stream(context.seed, "starts", tile.network, segment)
 
     @property
     def noise(self) -> float:
@@ -48,6 +55,15 @@ class Replicas:
         """Where the trajectory is, (N,)."""
         return from_blocks(self._walker.Z, self.N, 1)[:, 0]
 
+    @property
+    def diverged(self) -> bool:
+        """Whether the trajectory or a replica has left all bounds by now."""
+        return self._lost or bool(diverged(self._walker.states)[0])
+
+    def watch(self, problem: Problem) -> None:
+        """Notes whether replicas that have been run have left all bounds."""
+        self._lost |= bool(np.any(diverged(problem.states)))
+
     @cached_property
     def coupling(self) -> Floats:
         """J (N, N) with the point's gain where the gain multiplies it."""
@@ -59,12 +75,15 @@ class Replicas:
         return prepare_problem(self.network, tile, self.context, states, tangents)
 
     def starts(self, count: int, spacing: int) -> Floats:
-        """(N, count): the next states of the trajectory, `spacing` steps apart."""
+        """(N, count): the next states of the trajectory, `spacing` to twice as many steps apart.
+
+        The gaps are drawn, so that starts see all phases of a periodic motion, and their scatter tells what that costs.
+        """
         found = np.empty((self.N, count))
-        for k in range(count):
+        for k, gap in enumerate(self._gaps.integers(spacing, 2 * spacing, count, endpoint=True)):
             p = self._walker
-            advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, self.step, spacing)
-            self.step += spacing
+            advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, self.step, int(gap))
+            self.step += int(gap)
             found[:, k] = self.state
         return found
 
@@ -75,6 +94,7 @@ class Replicas:
         how = (p.method, p.code, p.couplings, p.columns, chosen)
         follow(*how, p.Z, p.work, first_block, path, self.step, n_steps)
         self.step += n_steps
+        self.watch(problem)
 
     def noise_of(self, first_step: int, n_steps: int) -> Floats:
         """(n_steps, N) the unit normals that these steps added to every replica."""
@@ -98,3 +118,18 @@ def states_of(blocks: Floats, N: int, count: int) -> Floats:
     times, n_blocks, height, _ = blocks.shape
     rows = blocks.transpose(0, 2, 1, 3).reshape(times, height, n_blocks * LANES)
     return np.ascontiguousarray(rows[:, :N, :count])
+
+
+def result_of(
+    runs: Iterable[Replicas], upstream: Upstream, variables: tuple[Variable, ...], axes: dict[str, NDArray[Any]],
+    measured: Callable[[Replicas], dict[str, NDArray[Any]]],
+) -> TileResult:  # fmt: skip
+    """What is measured at every point, each by itself; a point that diverged before or meanwhile is DIVERGED and unknown."""
+    bad, rows = diverged(upstream.state) | (upstream.status == Status.DIVERGED), []
+    for row, run in enumerate(runs):
+        with np.errstate(over="ignore", invalid="ignore"):  # a diverging point may; it is NaN in the end
+            rows.append(unknown(variables, axes) if bad[row] else measured(run))
+        bad[row] |= run.diverged
+    values = {name: np.stack([point[name] for point in rows]) for name in rows[0]}
+    status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
+    return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, axes)

@@ -28,14 +28,14 @@ from rnn_atlas.contracts import (
 )
 from rnn_atlas.kernels.lanes import LANES
 from rnn_atlas.kernels.product import padded
-from rnn_atlas.stages.columns import column_blocks, diverged, masked
-from rnn_atlas.stages.replicas import Replicas
+from rnn_atlas.stages.columns import column_blocks
+from rnn_atlas.stages.replicas import Replicas, result_of
 from rnn_atlas.stages.response_exact import exact_susceptibility
 from rnn_atlas.stages.response_fluctuation import predicted
 from rnn_atlas.stages.response_graph import RESONANCES, effective_connectivity, resonances
-from rnn_atlas.stages.response_lock_in import CODES_TOGETHER, lock_in_susceptibilities, n_codes
-from rnn_atlas.stages.response_plan import Estimate, Plan, whole_steps, z_score
-from rnn_atlas.stages.response_score import Passage, passage, stretch_length
+from rnn_atlas.stages.response_lock_in import CODES_TOGETHER, lock_in_susceptibilities, n_codes, steps_under_signals
+from rnn_atlas.stages.response_plan import Estimate, Plan, jackknife, whole_steps, z_score
+from rnn_atlas.stages.response_score import Passage, apart, passage, stretch_length
 from rnn_atlas.stages.response_tangent import (
     error_growth,
     horizon,
@@ -46,11 +46,10 @@ from rnn_atlas.stages.response_tangent import (
 )
 from rnn_atlas.stages.response_variables import variables_of
 from rnn_atlas.stages.simulation import Simulation, network_bytes, product_flops
-from rnn_atlas.status import Status
 
 Estimator = Literal["tangent", "pairs", "score", "lock_in"]
 BEST = ("lock_in", "score", "tangent")
-"""Whose susceptibility counts, the first that is there, where the exact one is not."""
+"""Whose susceptibility counts, the first that is known, where the exact one is not."""
 Neurons = Literal["all"] | tuple[Annotated[int, Field(ge=0)], ...]
 
 
@@ -84,7 +83,7 @@ class Response(Stage):
         period: float = Field(64, gt=0, description="Frequencies are the multiples of 1 / period.")
         frequencies: int = Field(33, ge=1, description="How many of them, from 0.")
         amplitude: float = Field(0.05, gt=0, description="Of lock_in's signal at each emitter.")
-        signal_duration: float = Field(2048, gt=0, description="Measured by lock_in under each signal.")
+        signal_duration: float = Field(2048, gt=0, description="Measured by lock_in at each frequency.")
         signal_transient: float = Field(128, ge=0, description="Discarded by lock_in before that.")
         kick: float = Field(1e-3, gt=0, description="Of the pairs, at one emitter.")
         batches: int = Field(16, ge=4, le=256, description="Parts of each measurement whose scatter gives the standard errors.")
@@ -122,31 +121,25 @@ class Response(Stage):
         assert upstream is not None
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
         plan = Plan.of(context, network.N)
-        bad = diverged(upstream.state) | (upstream.status == Status.DIVERGED)
-        rows = []
-        for row in range(len(tile)):
-            with np.errstate(over="ignore", invalid="ignore"):  # a diverging point may; it is NaN in the end
-                rows.append(_measured(Replicas(network, tile, row, context, upstream), plan, context.options))
-        values = {name: np.stack([point[name] for point in rows]) for name in rows[0]}
         axes = {
             "receiver": plan.receivers, "emitter": plan.emitters, "response_lag": plan.lag,
             "response_frequency": plan.frequency, "resonance_index": np.arange(RESONANCES),
         }  # fmt: skip
-        status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
-        return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, axes)
+        runs = (Replicas(network, tile, row, context, upstream) for row in range(len(tile)))
+        return result_of(runs, upstream, Response.variables(context), axes, lambda run: _measured(run, plan, context.options))
 
 
 def _measured(run: Replicas, plan: Plan, options: Any) -> dict[str, NDArray[Any]]:
     """All values of one point."""
     chosen, shape = options.estimators, (plan.receivers.size, plan.emitters.size)
     unknown = np.full((plan.batches, *shape, plan.lags + 1), np.nan)
-    exact, kernels, chi = exact_susceptibility(run, plan), {}, {}
+    exact, kernels, answers = exact_susceptibility(run, plan), {}, {}
     values: dict[str, NDArray[Any]] = {"susceptibility_exact": exact}
     if "tangent" in chosen:
         batches = tangent_kernels(run, plan)
         kernels["tangent"] = Estimate.of(batches)
         last = horizon(kernels["tangent"])
-        chi["tangent"] = Estimate.of(plan.susceptibility(batches, run.weight, last))
+        answers["tangent"] = plan.susceptibility(batches, run.weight, last)
         growth = error_growth(kernels["tangent"], last)
         values |= {"tangent_horizon": np.array(last * plan.dt), "tangent_error_growth": np.array(growth)}
     if "pairs" in chosen:
@@ -155,11 +148,12 @@ def _measured(run: Replicas, plan: Plan, options: Any) -> dict[str, NDArray[Any]
     if "score" in chosen:
         batches = unknown if passed.score is None else passed.score
         kernels["score"] = Estimate.of(batches)
-        chi["score"] = Estimate.of(plan.susceptibility(batches, run.weight))
+        answers["score"] = plan.susceptibility(batches, run.weight)
     if "lock_in" in chosen:
-        chi["lock_in"] = Estimate.of(lock_in_susceptibilities(run, plan, options.amplitude))
+        answers["lock_in"] = lock_in_susceptibilities(run, plan, options.amplitude)
+    chi = {name: Estimate.of(batches) for name, batches in answers.items()}
     values |= _compared("kernel", kernels) | _compared("susceptibility", chi)
-    return values | _fluctuations(passed, plan, kernels) | _consequences(exact, chi, passed.power, plan)
+    return values | _fluctuations(passed, plan, kernels) | _consequences(exact, answers, passed.power, plan)
 
 
 def _compared(what: str, estimates: Mapping[str, Estimate]) -> dict[str, NDArray[Any]]:
@@ -171,9 +165,7 @@ def _compared(what: str, estimates: Mapping[str, Estimate]) -> dict[str, NDArray
 
 def _fluctuations(passed: Passage, plan: Plan, kernels: Mapping[str, Estimate]) -> dict[str, NDArray[Any]]:
     """Covariances, and where all neurons are looked at the response that they predict and its violation."""
-    mean = passed.mean.mean(axis=0)
-    product = passed.product - mean[plan.receivers, None] * mean[plan.emitters]
-    covariance = Estimate.of(np.moveaxis(product, 1, -1))
+    covariance = jackknife(lambda batches: np.moveaxis(passed.covariance(plan, batches), 0, -1), plan.batches)
     values = {"covariance": covariance.mean, "covariance_se": covariance.error}
     if not plan.is_complete:
         return values
@@ -190,19 +182,19 @@ def _fluctuations(passed: Passage, plan: Plan, kernels: Mapping[str, Estimate]) 
 
 
 def _consequences(
-    exact: Complex, chi: Mapping[str, Estimate], power: Floats, plan: Plan
+    exact: Complex, answers: Mapping[str, Complex], power: Floats, plan: Plan
 ) -> dict[str, NDArray[Any]]:  # fmt: skip
     """Power spectra, effective connectivity and resonances, from the best susceptibility that there is."""
     spectrum, at_rest = Estimate.of(power), bool(np.all(np.isfinite(exact)))
-    best = Estimate(exact, np.zeros_like(exact))
+    best = np.stack([exact, exact])
     if not at_rest:
-        best = next((chi[name] for name in BEST if name in chi and np.all(np.isfinite(chi[name].mean))), best)
+        best = next((answers[name] for name in BEST if name in answers and np.all(np.isfinite(answers[name]))), best)
     lines = Estimate(np.zeros_like(spectrum.mean), np.zeros_like(spectrum.error)) if at_rest else spectrum
     return {
         "power": spectrum.mean,
         "power_se": spectrum.error,
         **effective_connectivity(best, plan.frequency),
-        **resonances(best, lines, plan.frequency),
+        **resonances(Estimate.of(best), lines, plan.frequency),
     }
 
 
@@ -224,6 +216,12 @@ def _complaint(context: Context, smallest: int) -> str | None:
             f"each of the {o.batches} batches must hold a period and all lags, which takes a duration of {needed * dt:g}; "
             f"got {o.duration:g}. Take a longer duration, fewer batches, a shorter period or fewer lags"
         )
+    signal = 2 * period * o.batches
+    if "lock_in" in o.estimators and whole_steps(o.signal_duration, dt) < signal:
+        return (
+            f"each of the {o.batches} batches must hold a period under a cosine and one under a sine, which takes a "
+            f"signal_duration of {signal * dt:g}; got {o.signal_duration:g}. Take more, fewer batches or a shorter period"
+        )
     return None
 
 
@@ -236,10 +234,12 @@ def _cost(tile: Tile, context: Context) -> Cost:
         "tangent": runs * lags * LANES * column_blocks(together, E),
         "pairs": runs * lags * padded(2 * E * together, LANES),
         "score": 0,
-        "lock_in": F * 2 * n_codes(plan) * (plan.settling + plan.batches * plan.signal),
+        "lock_in": 2 * n_codes(plan) * steps_under_signals(plan),
     }
     products = 4 if plan.is_rk4 else 1
-    steps = products * (sum(columns[name] for name in o.estimators) + LANES * plan.duration)
+    noise = context.model.coefficients(tile, context.model_options).noise
+    walks = sum(1.5 * LANES * apart(float(amplitude), plan) for amplitude in noise) / len(tile)
+    steps = products * (sum(columns[name] for name in o.estimators) + LANES * (plan.duration + walks))
     batches = 8.0 * plan.batches * R * E * (lags * (1 + len(o.estimators)) + 2 * F * 3)
     values = 8.0 * R * E * (lags * (6 + 3 * len(o.estimators)) + 2 * F * 8)
     return Cost(

@@ -3,25 +3,33 @@
 import numpy as np
 
 from rnn_atlas.contracts import Complex, Floats
-from rnn_atlas.stages.observables import FIXED_POINT_TOLERANCE
+from rnn_atlas.stages.observables import SINGLE_TOLERANCE
 from rnn_atlas.stages.replicas import Replicas
 from rnn_atlas.stages.response_plan import Plan
 
 POLISHING = 4
-"""Newton steps: each squares an error that the transient has left small."""
+"""Newton steps: each squares an error that the transient, or single precision, has left small."""
+RESIDUAL, NEAR = 1e-12, 1e-3
+"""What a step may still move the polished point by, and how far from the trajectory it may lie, of the size of the state."""
 
 
 def stable_fixed_point(run: Replicas) -> Floats | None:
     """(N,) the fixed point at which the trajectory has arrived; None if it moves, is driven by noise, or is repelled."""
     if run.noise > 0:
         return None
-    x = run.state
-    step = _moved(run, x)
-    if not np.sqrt(np.mean((step - x) ** 2)) < FIXED_POINT_TOLERANCE * (np.sqrt(np.mean(x**2)) + 1.0):
+    x = arrived = run.state
+    size = np.sqrt(np.mean(x**2)) + 1.0
+    if not _rms(_moved(run, x) - x) < SINGLE_TOLERANCE * size:
         return None
     for _ in range(POLISHING):
         x = x + np.linalg.solve(np.eye(run.N) - run.jacobian(x), _moved(run, x) - x)
+    if not (_rms(_moved(run, x) - x) < RESIDUAL * size and _rms(x - arrived) < NEAR * size):
+        return None
     return x if np.max(np.abs(np.linalg.eigvals(run.jacobian(x)))) < 1.0 else None
+
+
+def _rms(values: Floats) -> float:
+    return float(np.sqrt(np.mean(values**2)))
 
 
 def _moved(run: Replicas, x: Floats) -> Floats:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from rnn_atlas.contracts import Floats
-from rnn_atlas.stages.response_plan import Estimate, Plan
+from rnn_atlas.stages.response_plan import Estimate, Plan, jackknife
 from rnn_atlas.stages.response_score import Passage
 from rnn_atlas.theory.response import fluctuation_prediction
 
@@ -14,20 +14,16 @@ def predicted(passed: Passage, plan: Plan) -> tuple[Estimate, Estimate]:
     By the jackknife over batches, since an inverse of a noisy matrix is biased, and the two come from one trajectory: values
     freed from their bias of first order, errors that know of the correlation. Without noise the difference is NaN.
     """
-    B, everything = plan.batches, list(range(plan.batches))
-    full = _pair(passed, plan, everything)
-    left_out = np.stack([_pair(passed, plan, everything[:b] + everything[b + 1 :]) for b in range(B)])
-    pseudo = B * full - (B - 1) * left_out  # SOURCE: Tukey's pseudo-values (Miller 1974, Biometrika 61, 1)
-    return Estimate.of(pseudo[:, 0]), Estimate.of(pseudo[:, 1])
+    both = jackknife(lambda batches: _pair(passed, plan, batches), plan.batches)
+    return Estimate(both.mean[0], both.error[0]), Estimate(both.mean[1], both.error[1])
 
 
 def _pair(passed: Passage, plan: Plan, batches: list[int]) -> Floats:
     """The prediction of these batches, and the score's kernel less that."""
     covariance = passed.covariance(plan, batches)
-    # NOTE: where nothing moves the covariance is rounding, and its inverse says nothing.
-    scale = np.mean(passed.mean[batches] ** 2) + np.trace(covariance[0]) / len(covariance[0])
-    if not np.trace(covariance[0]) / len(covariance[0]) > 1e-12 * scale:
-        return np.full((2, *covariance.shape[1:], len(covariance)), np.nan)
-    kernel = np.moveaxis(fluctuation_prediction(covariance), 0, -1)
+    variance = np.diagonal(covariance[0])
+    moves = np.all(variance > 1e-12 * (np.mean(passed.mean[batches] ** 2, axis=0) + variance))  # else it is rounding
+    known = fluctuation_prediction(covariance) if moves else np.full_like(covariance, np.nan)
+    kernel = np.moveaxis(known, 0, -1)
     measured = np.full_like(kernel, np.nan) if passed.score is None else passed.score[batches].mean(axis=0)
     return np.stack([kernel, measured - kernel])

@@ -1,6 +1,6 @@
 """A measurement of linear response in steps, and what its batches say: averages, standard errors, z-scores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ class Plan:
     lags: the longest of the kernel. period: that of the lowest frequency; frequencies are its `harmonics` (F,). batches:
     independent stretches of which each gives an estimate. duration: of a trajectory, in all batches. settling, signal: what
     the lock-in discards and what it measures per batch, whole periods. emitters, receivers: numbers of neurons. dt: length
-    of a step.
+    of a step. is_complete: whether all neurons are asked for as emitters and receivers.
     """
 
     lags: int
@@ -35,7 +35,7 @@ class Plan:
     receivers: NDArray[np.int64]
     dt: float
     is_rk4: bool
-    n_neurons: int
+    is_complete: bool
 
     @classmethod
     def of(cls, context: Context, N: int) -> "Plan":
@@ -55,14 +55,8 @@ class Plan:
             receivers=chosen(o.receivers, N),
             dt=dt,
             is_rk4=context.model.method(context.model_options) == RK4,
-            n_neurons=N,
+            is_complete=o.emitters == o.receivers == "all",
         )
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every neuron is an emitter and a receiver, in order."""
-        N = self.emitters.size
-        return all(np.array_equal(part, np.arange(N)) for part in (self.emitters, self.receivers)) and self.n_neurons == N
 
     @property
     def frequency(self) -> Floats:
@@ -109,6 +103,16 @@ class Estimate:
         if np.iscomplexobj(batches):
             return cls(batches.mean(axis=0), _error(batches.real, count) + 1j * _error(batches.imag, count))
         return cls(batches.mean(axis=0), _error(batches, count))
+
+
+def jackknife(statistic: Callable[[list[int]], Floats], count: int) -> Estimate:
+    """A nonlinear statistic of `count` batches, freed from its bias of first order, with its error; it takes batch numbers.
+
+    SOURCE: Tukey's pseudo-values (Miller 1974, Biometrika 61, 1).
+    """
+    everything = list(range(count))
+    left_out = np.stack([statistic(everything[:b] + everything[b + 1 :]) for b in everything])
+    return Estimate.of(count * statistic(everything) - (count - 1) * left_out)
 
 
 def _error(batches: Floats, count: int) -> Floats:

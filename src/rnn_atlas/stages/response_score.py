@@ -31,7 +31,7 @@ class Passage:
     mean: Floats
     power: Floats
 
-    def covariance(self, plan: Plan, batches: slice | list[int] = slice(None)) -> Floats:
+    def covariance(self, plan: Plan, batches: list[int]) -> Floats:
         """(lags + 1, receivers, emitters) the covariance over these batches."""
         mean = self.mean[batches].mean(axis=0)
         product = self.product[batches].mean(axis=0)
@@ -43,8 +43,16 @@ def stretch_length(plan: Plan) -> int:
     return max(SHORTEST_STRETCH, 4 * plan.lags, 4 * plan.period)
 
 
+def apart(noise: float, plan: Plan) -> int:
+    """The least number of steps between replicas at the start; twice as many at most."""
+    return plan.lags if noise > 0 else plan.duration
+
+
 def passage(run: Replicas, plan: Plan) -> Passage:
-    """Eight replicas side by side, which cost no more than one; under noise they share it, and average the rest away."""
+    """Eight replicas side by side, which cost no more than one: under noise they share it, and average the rest away.
+
+    Without noise they are as many pieces of one trajectory, none of which sees what another does.
+    """
     B, lags, R, E = plan.batches, plan.lags + 1, plan.receivers.size, plan.emitters.size
     score = np.zeros((B, R, E, lags)) if run.noise > 0 else None
     product, mean, power = np.zeros((B, lags, R, E)), np.zeros((B, run.N)), np.zeros((B, R, plan.harmonics.size))
@@ -68,7 +76,7 @@ def passage(run: Replicas, plan: Plan) -> Passage:
 
 def _stretches(run: Replicas, plan: Plan, length: int) -> Iterator[tuple[int, int, Floats, int]]:
     """Batch, first step, states (N, times + lags + 1, LANES) of its next steps and of the lags behind them, batch's length."""
-    ahead, problem = plan.lags + 1, run.columns(run.starts(LANES, plan.lags))
+    ahead, problem = plan.lags + 1, run.columns(run.starts(LANES, apart(run.noise, plan)))
     kept = _states(run, problem, ahead)
     for b in range(plan.batches):
         left = length

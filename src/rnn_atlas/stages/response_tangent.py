@@ -20,7 +20,7 @@ from rnn_atlas.stages.response_plan import Estimate, Plan
 WORTH_A_RUN = 64
 """Columns that a run should have, to be worth its overhead."""
 STARTS_PER_LAGS = 8
-"""Starts of one run are the longest lag over this apart."""
+"""Starts of one run are at least the longest lag over this apart."""
 
 
 def starts_together(plan: Plan) -> int:
@@ -28,11 +28,15 @@ def starts_together(plan: Plan) -> int:
     return int(np.clip(-(-WORTH_A_RUN // plan.emitters.size), 1, LANES))
 
 
+def spacing_of(plan: Plan) -> int:
+    """The least number of steps between starts."""
+    return max(1, plan.lags // STARTS_PER_LAGS)
+
+
 def runs_per_batch(plan: Plan) -> int:
     """Runs that fill a batch's share of the duration: the way from start to start, and the lags."""
-    spacing = max(1, plan.lags // STARTS_PER_LAGS)
-    steps = starts_together(plan) * spacing + plan.lags + 1
-    return max(1, round(plan.duration / plan.batches / steps))
+    way = 1.5 * starts_together(plan) * spacing_of(plan)  # on average
+    return max(1, round(plan.duration / plan.batches / (way + plan.lags + 1)))
 
 
 def tangent_kernels(run: Replicas, plan: Plan) -> Floats:
@@ -75,12 +79,12 @@ def _batches(
     kernel: Callable[[Floats], Floats],
 ) -> Floats:  # fmt: skip
     """The kernel of each batch: the blocks from `first` on, added up lag by lag over the batch's starts."""
-    spacing, runs = max(1, plan.lags // STARTS_PER_LAGS), runs_per_batch(plan)
+    runs = runs_per_batch(plan)
     found = np.empty((plan.batches, plan.receivers.size, plan.emitters.size, plan.lags + 1))
     for batch in found:
         total = aligned_zeros(plan.lags + 1, problem.Z.shape[0] - first, *problem.Z.shape[1:])
         for _ in range(runs):
-            prepare(run.starts(starts_together(plan), spacing))
+            prepare(run.starts(starts_together(plan), spacing_of(plan)))
             run.follow(problem, total, plan.lags + 1, first)
         batch[...] = kernel(total)[plan.receivers] / runs
     return found
@@ -89,11 +93,11 @@ def _batches(
 def horizon(estimate: Estimate) -> int:
     """The last lag up to which the kernel stands above its error: beyond, the squares of the error are most of the squares.
 
-    estimate: kernels (receivers, emitters, lags + 1). At least 0, where the kernel is known.
+    estimate: kernels (receivers, emitters, lags + 1). At least 0, where the kernel of a state that stays finite is known.
     """
     squares, errors = np.mean(estimate.mean**2, axis=(0, 1)), np.mean(estimate.error**2, axis=(0, 1))
     drowned = np.flatnonzero(~(squares >= 2.0 * errors))
-    return int(drowned[0]) - 1 if drowned.size else squares.size - 1
+    return max(0, int(drowned[0]) - 1) if drowned.size else squares.size - 1
 
 
 def error_growth(estimate: Estimate, last: int) -> float:

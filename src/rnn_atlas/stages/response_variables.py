@@ -76,7 +76,8 @@ def _fluctuations(options: Any, x: str) -> Iterator[Variable]:
 def _consequences(x: str, unit: str) -> Iterator[Variable]:
     spectrum, index = ("receiver", "response_frequency"), (*PAIR, "resonance_index")
     peaks = (
-        f"local maxima of |chi| by three standard errors and a twentieth of its largest value; {_EFFECTIVE.partition('; ')[2]}"
+        "local maxima of |chi| by what noise shows in 2 % of flat spectra and by a twentieth of its largest value; "
+        f"{_EFFECTIVE.partition('; ')[2]}"
     )
     yield _of_network("power", f"power spectral density of {x} of the receiver", "Welch 1967", spectrum, unit)
     yield _of_network("power_se", "standard error of the power spectral density", _BATCHES, spectrum, unit)

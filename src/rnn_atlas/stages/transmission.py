@@ -29,12 +29,11 @@ from rnn_atlas.contracts import (
 from rnn_atlas.kernels.driven import Signal
 from rnn_atlas.kernels.lanes import aligned_zeros
 from rnn_atlas.kernels.step import RK4, to_blocks
-from rnn_atlas.stages.columns import Problem, diverged, masked
-from rnn_atlas.stages.replicas import Replicas, place, states_of
-from rnn_atlas.stages.response_lock_in import CODES_TOGETHER, lock_in_susceptibilities
+from rnn_atlas.stages.columns import Problem
+from rnn_atlas.stages.replicas import Replicas, place, result_of, states_of
+from rnn_atlas.stages.response_lock_in import CODES_TOGETHER, lock_in_susceptibilities, steps_under_signals
 from rnn_atlas.stages.response_plan import Estimate, Plan, whole_steps
 from rnn_atlas.stages.simulation import Simulation, network_bytes, product_flops
-from rnn_atlas.status import Status
 
 SEGMENT = 2
 PAIRS = CODES_TOGETHER
@@ -88,7 +87,7 @@ class Transmission(Stage):
         """2 flops per coupling, column and step: 64 columns under the modulated signal, and 64 under the plain carrier."""
         N, plan = tile.network.N, _plan(context, tile.network.N)
         products = 4 if plan.is_rk4 else 1
-        steps = products * 2 * PAIRS * (2 * plan.batches * plan.signal + (plan.batches + 1) * plan.settling)
+        steps = products * 2 * PAIRS * (steps_under_signals(plan) + plan.batches * (plan.settling + plan.signal))
         values = 8.0 * N * (4 * plan.period + 8)
         return Cost(
             flops=len(tile) * steps * product_flops(tile.network, context),
@@ -108,15 +107,11 @@ class Transmission(Stage):
         """Every point on its own; statuses OK or DIVERGED."""
         assert upstream is not None
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        plan, rows = _plan(context, network.N), []
-        for row in range(len(tile)):
-            with np.errstate(over="ignore", invalid="ignore"):  # a diverging point may; it is NaN in the end
-                rows.append(_measured(Replicas(network, tile, row, context, upstream, SEGMENT), plan, context.options))
-        bad = diverged(upstream.state) | (upstream.status == Status.DIVERGED)
-        values = {name: np.stack([point[name] for point in rows]) for name in rows[0]}
-        axes = {"receiver": np.arange(network.N), "transmission_time": np.arange(plan.period) * plan.dt}
-        status = np.where(bad, Status.DIVERGED, Status.OK).astype(np.int8)
-        return TileResult(status, {name: masked(v, bad) for name, v in values.items()}, axes)
+        plan = _plan(context, network.N)
+        axes = {"transmission_receiver": np.arange(network.N), "transmission_time": np.arange(plan.period) * plan.dt}
+        runs = (Replicas(network, tile, row, context, upstream, SEGMENT) for row in range(len(tile)))
+        variables = Transmission.variables(context)
+        return result_of(runs, upstream, variables, axes, lambda run: _measured(run, plan, context.options))
 
 
 def _plan(context: Context, N: int) -> Plan:
@@ -127,7 +122,7 @@ def _plan(context: Context, N: int) -> Plan:
         lags=period // o.carrier, period=period, harmonics=np.array([o.carrier]), batches=o.batches, duration=period,
         settling=-(-whole_steps(o.transient, dt) // period) * period, signal=max(1, round(o.duration / o.period)) * period,
         emitters=np.array([o.emitter]), receivers=np.arange(N), dt=dt,
-        is_rk4=context.model.method(context.model_options) == RK4, n_neurons=N,
+        is_rk4=context.model.method(context.model_options) == RK4, is_complete=False,
     )  # fmt: skip
 
 
@@ -213,10 +208,12 @@ def expected_correlation(predicted: Floats, error: Floats) -> Floats:
 
 
 def _variables(x: str) -> tuple[Variable, ...]:
-    source, batches, wave = "Cessac & Sepulchre 2006", "scatter of batches", ("receiver", "transmission_time")
+    source, batches, wave = "Cessac & Sepulchre 2006", "scatter of batches", ("transmission_receiver", "transmission_time")
     lock_in, own = "lock-in under the carrier alone", "definition"
 
-    def of_network(name: str, text: str, source: str, dims: tuple[str, ...] = ("receiver",), **more: Any) -> Variable:
+    def of_network(
+        name: str, text: str, source: str, dims: tuple[str, ...] = ("transmission_receiver",), **more: Any
+    ) -> Variable:
         return Variable(name, text, "1", source, dims, per_network=True, **more)
 
     return (

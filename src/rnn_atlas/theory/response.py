@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Complex = NDArray[np.complex128]
+SINGULAR = 1e10
+"""Condition of a correlation matrix of which nothing is left in its inverse but rounding, and errors of its average."""
 
 
 def resolvent(step: Floats, omega: Floats) -> Complex:
@@ -33,9 +35,14 @@ def flow_resolvent(rate: Floats, omega: Floats) -> Complex:
 def fluctuation_prediction(covariance: Floats) -> Floats:
     """C(t) C(0)^-1 of covariances C(t) = <u(t) u(0)^T>, (lags, N, N), lag 0 first: the kernel of a linear noisy network.
 
+    NaN where some neurons do not vary or follow the others: by the condition of the correlations at lag 0, C(0) is singular
+    up to rounding, as that of a periodic motion of few phases.
     SOURCE: u(t + 1) = A u(t) + noise gives C(t) = A^t C(0), whatever J; elsewhere the quasi-Gaussian prediction
     (Marconi, Puglisi, Rondoni & Vulpiani 2008, Phys. Rep. 461, 111).
     """
+    deviation = np.sqrt(np.diagonal(covariance[0]))
+    if not (np.all(deviation > 0) and np.linalg.cond(covariance[0] / np.outer(deviation, deviation)) < SINGULAR):
+        return np.full_like(covariance, np.nan)
     return np.asarray(covariance @ np.linalg.inv(covariance[0]))
 
 
