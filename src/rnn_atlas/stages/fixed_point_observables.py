@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from rnn_atlas.contracts import Coefficients, Floats, Variable
 from rnn_atlas.fixed_points.audit import audit
 from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, separation
-from rnn_atlas.fixed_points.certificate import certify
-from rnn_atlas.fixed_points.equation import Equation, eigenvalues, unstable_directions
-from rnn_atlas.fixed_points.reduced import LowRank, enumerate_low_rank
+from rnn_atlas.fixed_points.certificate import MARGIN, certify, gamma, overlaps
+from rnn_atlas.fixed_points.equation import Equation, eigenvalues, phi_and_slope, unstable_directions
+from rnn_atlas.fixed_points.reduced import Enumerated, LowRank, enumerate_low_rank
 from rnn_atlas.fixed_points.slow import slow_points
 
 COORDINATES = np.linspace(-2.0, 2.0, 161)
@@ -181,16 +181,17 @@ def enumerated(found: Found, problem: LowRank, *, is_odd: bool) -> dict[str, Any
     everything = result.kappa @ problem.left.T + problem.b
     is_zero = np.all(np.abs(result.kappa) <= 1e-7, axis=1)
     kept = _first_halves(result.kappa) if is_odd else np.ones(len(everything), np.bool_)
-    states, certified = everything[kept], np.isfinite(result.radius)
-    current = problem.phi(problem.gain * states) @ problem.right.T @ problem.left.T + problem.b
+    states, radius = everything[kept], _radius_of_states(problem, result)
+    certified, over = np.isfinite(radius), len(overlaps(everything, radius))
+    current = phi_and_slope(problem.gain * states, problem.code)[0] @ problem.right.T @ problem.left.T + problem.b
     none, decided = np.zeros(len(POOLS), np.int64), result.undecided == 0
     numbers = {
         "n_fixed_points": len(everything),
         "n_certified": int(certified.sum()),
         "n_estimated": float(len(everything)) if decided else np.nan,
-        "is_complete": np.int8(decided and bool(np.all(certified))),
+        "is_complete": np.int8(decided and not over and bool(np.all(certified))),
         "index_sum": int(np.sum(result.index[certified])),
-        "n_overlapping": 0,
+        "n_overlapping": over,
         "coverage": 1.0 if decided else np.nan,
         "recaptured": np.nan,
         "separation": separation(everything),
@@ -198,7 +199,7 @@ def enumerated(found: Found, problem: LowRank, *, is_odd: bool) -> dict[str, Any
         **dict.fromkeys(("pool_coverage", "pool_chao1"), none * np.nan),
     }
     columns = {
-        "certificate_radius": _width(problem) * result.radius[kept],
+        "certificate_radius": radius[kept],
         "index": np.where(certified, result.index, 0)[kept],
         "times_found": np.ones(len(states), np.int64),
         "residual": np.max(np.abs(states - current), axis=1),
@@ -207,16 +208,24 @@ def enumerated(found: Found, problem: LowRank, *, is_odd: bool) -> dict[str, Any
     return numbers | _seen(found, states, multiplicity, _low_rank_modes(problem, states), columns)
 
 
-def _width(problem: LowRank) -> float:
-    """How far a state moves at most where no kappa moves further than 1."""
-    return float(np.max(np.abs(problem.left).sum(axis=1), initial=0.0))
+def _radius_of_states(problem: LowRank, result: Enumerated) -> Floats:
+    """(n,) within which of x = M kappa + b as rounded there is exactly one fixed point; NaN where that is not proven: another
+    one within r has a kappa within gain |n| r, |phi'| <= 1, of that of the first.
+    """
+    M, n = np.abs(problem.left), np.abs(problem.right)
+    rounded = gamma(problem.rank + 2) * np.max(np.abs(result.kappa) @ M.T + np.abs(problem.b), axis=1)
+    radius = (np.max(M.sum(axis=1), initial=0.0) * result.radius + rounded) * MARGIN
+    reach = problem.gain * np.max(n.sum(axis=1), initial=0.0) * 2.0 * radius
+    return np.where(reach < result.isolation, radius, np.nan)
 
 
 def _low_rank_modes(problem: LowRank, states: Floats) -> NDArray[np.complex128]:
     """(n, N) eigenvalues of M n^T diag phi': those of the small matrix n^T diag phi' M, and zeros."""
     modes = np.zeros(states.shape, complex)
     for row, x in zip(modes, states, strict=True):
-        own = np.linalg.eigvals((problem.right * (problem.gain * problem.slope(problem.gain * x))) @ problem.left)
+        own = np.linalg.eigvals(
+            (problem.right * (problem.gain * phi_and_slope(problem.gain * x, problem.code)[1])) @ problem.left
+        )
         row[: own.size] = own
         row[:] = row[np.argsort(-row.real, kind="stable")]
     return modes

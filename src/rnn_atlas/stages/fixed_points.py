@@ -23,8 +23,7 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, merged
-from rnn_atlas.fixed_points.certificate import CURVATURE
-from rnn_atlas.fixed_points.equation import BOUNDS, LARGEST, ODD, Equation, phi_and_slope
+from rnn_atlas.fixed_points.equation import LARGEST, ODD, Equation, phi_and_slope
 from rnn_atlas.fixed_points.reduced import LARGEST_RANK, LowRank
 from rnn_atlas.fixed_points.search import Starts, search
 from rnn_atlas.identity import stream
@@ -175,10 +174,7 @@ def low_rank_of(network: Network, tile: Tile, context: Context, column: int) -> 
         network.right,
         share * quenched_drive(tile, context)[:, column],
         float(c.gain_in[column]),
-        lambda y: phi_and_slope(y, code)[0],
-        lambda y: phi_and_slope(y, code)[1],
-        1.0 if code in BOUNDS else np.inf,
-        CURVATURE[code],
+        code,
     )
 
 
