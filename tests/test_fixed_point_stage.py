@@ -192,6 +192,50 @@ def test_a_network_of_structure_alone_has_all_its_fixed_points_enumerated(tmp_pa
         np.testing.assert_allclose(sorted(modes.real + 1)[-1] if trace > 0 else sorted(modes.real + 1)[0], trace, atol=1e-11)
 
 
+def test_a_search_that_finds_nothing_leaves_an_empty_list_that_is_not_complete(tmp_path: Path) -> None:
+    """A budget that the first curve from far away spends before it comes to a fixed point."""
+    text = content(model={"name": "rate"}, sweeps={"one": {"N": [60], "g": [6.0], "D": 0.5}}, realizations=1)
+    text["stages"]["fixed_points"] |= {"factorizations": 100, "streams": 2, "pools": ["homotopy", "branches"]}
+    atlas = rnn_atlas.open(run_serially(text, tmp_path).results)
+    dataset = atlas["one"].load()
+    assert np.all(dataset.status_fixed_points == Status.OK)
+    for name in ("n_fixed_points", "n_certified", "is_complete", "index_sum", "n_stable", "entries_fixed_points"):
+        assert np.all(dataset[name] == 0)
+    for name in ("fixed_point_norm", "unstable_fraction", "leading_eigenvalue", "coordinate_density", "nearest_distance"):
+        assert np.all(np.isnan(dataset[name]))
+    assert atlas.catalogue("one", 60).sizes["entry"] == 0
+
+
+def test_pools_that_need_a_point_to_start_from_are_refused_where_none_is_known() -> None:
+    """Without an input the origin is one."""
+    for stimulus in ({"D": 0.5}, {"D": [0.0, 0.5]}):
+        text = content(sweeps={"one": {"g": [2.0]} | stimulus})
+        text["stages"]["fixed_points"] |= {"pools": ["branches", "perturbed"]}
+        with pytest.raises(StudyError, match="Add homotopy"):
+            study_from(text)
+    text = content(sweeps={"one": {"g": [2.0]}})
+    text["stages"]["fixed_points"] |= {"pools": ["branches"]}
+    study_from(text)
+
+
+@pytest.mark.parametrize(
+    "network", [{"ensemble": "gaussian"}, {"ensemble": "gaussian_low_rank", "strengths": [], "overlaps": []}]
+)
+def test_without_couplings_the_input_is_the_only_fixed_point_and_is_certified(network: dict[str, Any], tmp_path: Path) -> None:
+    parameters = {"N": 7, "J_std": 0.0} | ({"rank": 0} if "overlaps" in network else {})
+    text = content(network=network, parameters=parameters, sweeps={"one": {"g": [2.0], "D": [0.0, 0.7]}}, realizations=1)
+    text["stages"]["fixed_points"] |= {"transient": 60}
+    atlas = rnn_atlas.open(run_serially(text, tmp_path).results)
+    dataset = atlas["one"].load()
+    for name in ("n_fixed_points", "n_certified", "is_complete", "index_sum", "n_stable"):
+        assert np.all(dataset[name] == 1)
+    for D in (0.0, 0.7):
+        at_rest = atlas.arrays("one", 7).trajectory.sel(D=D).values.reshape(-1, 7)[-1]  # e^-60 of the start is left
+        np.testing.assert_allclose(atlas.catalogue("one", 7, D=D).fixed_point.values, [at_rest], atol=1e-14)
+    assert np.all(dataset.fixed_point_norm.sel(D=0.0) == 0)
+    assert np.all(dataset.fixed_point_norm.sel(D=0.7) > 0)
+
+
 def test_a_network_too_large_for_a_dense_search_is_refused_before_computing() -> None:
     with pytest.raises(StudyError, match="at most .* neurons"):
         study_from(content(parameters={"N": 100_000}, sweeps={"one": {"g": [2.0]}}))

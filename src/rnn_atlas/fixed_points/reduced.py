@@ -81,6 +81,8 @@ class _Values:
 def enumerate_low_rank(problem: LowRank) -> Enumerated:
     """All solutions kappa, sorted."""
     r = problem.rank
+    if r == 0:  # x = b
+        return Enumerated(np.zeros((1, 0)), np.zeros(1), np.full(1, np.inf), np.ones(1, int), 0, 0)
     half, tensor = _radius_of_all(problem), _curvatures(problem)
     centres, found, looked_at, stuck = np.zeros((1, r)), list[_Root](), 0, 0
     for _ in range(_HALVINGS):

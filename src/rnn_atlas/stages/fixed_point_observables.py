@@ -131,7 +131,9 @@ def of_catalogue(found: Found, equation: Equation, catalogue: Catalogue) -> dict
     """All values of a point whose fixed points were searched for."""
     certificates = certify(equation, catalogue.points)
     report = audit(equation, catalogue, certificates)
-    modes = np.concatenate([eigenvalues(equation, catalogue.points[i : i + 64]) for i in range(0, len(catalogue.points), 64)])
+    modes = np.concatenate(
+        [eigenvalues(equation, catalogue.points[i : i + 64]) for i in range(0, max(len(catalogue.points), 1), 64)]
+    )
     hits = catalogue.hits()
     numbers = {
         "n_fixed_points": report.found,
@@ -233,30 +235,30 @@ def _low_rank_modes(problem: LowRank, states: Floats) -> NDArray[np.complex128]:
 
 def _first_halves(kappa: Floats) -> NDArray[np.bool_]:
     """Of kappa and -kappa the one whose first coordinate off 0 is positive."""
-    leading = np.argmax(np.abs(kappa) > 1e-7, axis=1)
-    return np.asarray(kappa[np.arange(len(kappa)), leading] >= -1e-7)
+    return np.array([next((value > 0.0 for value in row if abs(value) > 1e-7), True) for row in kappa], np.bool_)
 
 
 def _seen(
     found: Found, states: Floats, multiplicity: NDArray[Any], modes: NDArray[np.complex128], columns: dict[str, NDArray[Any]]
 ) -> dict[str, NDArray[Any]]:
-    """Moments, densities and Jacobians; modes (n, N) are the eigenvalues of the equivalent flow's J diag phi'."""
-    N, weights = states.shape[1], multiplicity / np.sum(multiplicity)
+    """Moments, densities, Jacobians, NaN of no points; modes (n, N) are the eigenvalues of the equivalent flow's J diag phi'."""
+    N, weights = states.shape[1], multiplicity / max(np.sum(multiplicity), 1)
+    known = 1.0 if len(states) else np.nan
     norms = np.mean(states**2, axis=1)
     unstable = unstable_directions(modes, found.leak)
     shown = modes - 1.0 if found.leak is None else found.leak + (1.0 - found.leak) * modes
     leading = shown.real.max(axis=1) if found.leak is None else np.abs(shown).max(axis=1)
-    mean_norm, mean_unstable = float(weights @ norms), float(weights @ unstable) / N
+    mean_norm, mean_unstable = known * float(weights @ norms), known * float(weights @ unstable) / N
     nearest, exchanged = _nearest(found.path, states, multiplicity, found.exchanged)
     return {
         "fixed_point_norm": np.array(mean_norm),
-        "fixed_point_norm_sd": np.array(np.sqrt(max(float(weights @ norms**2) - mean_norm**2, 0.0))),
+        "fixed_point_norm_sd": np.array(np.sqrt(np.maximum(weights @ norms**2 - mean_norm**2, 0.0))),
         "unstable_fraction": np.array(mean_unstable),
-        "unstable_fraction_sd": np.array(np.sqrt(max(float(weights @ (unstable / N) ** 2) - mean_unstable**2, 0.0))),
+        "unstable_fraction_sd": np.array(np.sqrt(np.maximum(weights @ (unstable / N) ** 2 - mean_unstable**2, 0.0))),
         "n_stable": np.array(np.sum(multiplicity[unstable == 0])),
-        "leading_eigenvalue": np.array(weights @ leading),
-        "coordinate_density": _density(_both(states, multiplicity), multiplicity, found, COORDINATES),
-        "radial_density": _histogram(np.abs(modes) / max(found.gain, 1e-300), weights / N, RADII),
+        "leading_eigenvalue": np.array(known * (weights @ leading)),
+        "coordinate_density": known * _density(_both(states, multiplicity), found, COORDINATES),
+        "radial_density": known * _histogram(np.abs(modes) / max(found.gain, 1e-300), weights / N, RADII),
         "trajectory": found.path,
         "trajectory_norm": np.mean(found.path**2, axis=1),
         "nearest_distance": nearest,
@@ -274,10 +276,10 @@ def _both(states: Floats, multiplicity: NDArray[Any]) -> Floats:
     return np.concatenate([states, -states[multiplicity == 2]])
 
 
-def _density(points: Floats, multiplicity: NDArray[Any], found: Found, middles: Floats) -> Floats:
+def _density(points: Floats, found: Found, middles: Floats) -> Floats:
     """Of the coordinates in units where the input of a saturated network has deviation 1."""
     unit = found.gain if found.leak is None else 1.0 / (1.0 - found.leak)
-    return _histogram(points / max(unit, 1e-300), np.full(len(points), 1.0 / points.size), middles)
+    return _histogram(points / max(unit, 1e-300), np.full(len(points), 1.0 / max(points.size, 1)), middles)
 
 
 def _histogram(values: Floats, weights: Floats, middles: Floats) -> Floats:
@@ -301,7 +303,7 @@ def _smallest(path: Floats, points: Floats) -> Floats:
         block = points[i : i + step]
         square = np.sum(path**2, axis=1)[:, None] - 2.0 * path @ block.T + np.sum(block**2, axis=1)
         best = np.minimum(best, np.sqrt(np.maximum(square.min(axis=1), 0.0) / path.shape[1]))
-    return np.where(np.isfinite(path[:, 0]), best, np.nan)
+    return np.where(np.isfinite(path[:, 0]) & np.isfinite(best), best, np.nan)
 
 
 def padded_together(rows: Sequence[dict[str, Any]]) -> dict[str, NDArray[Any]]:

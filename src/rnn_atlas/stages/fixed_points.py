@@ -104,6 +104,14 @@ class FixedPoints(Stage):
                 f"fixed points are searched for in networks of at most {LARGEST} neurons, or of rank {LARGEST_RANK} at most "
                 f"and without a random part; got N = {network.N}. Take a smaller N"
             )
+        extremes = tuple((name, max(values, key=abs)) for name, values in axes.items())
+        c = context.model.coefficients(Tile(network, (extremes,)), context.model_options)
+        has_input = bool(c.offset[0] or c.spread[0]) or CODES[context.model_options.transfer] not in ODD
+        if has_input and not set(context.options.pools) - {"branches", "perturbed"}:
+            return (
+                "branches and perturbed start from fixed points found before, and with an input none is known at first; got no "
+                "other pools. Add homotopy"
+            )
         return None
 
     @staticmethod
