@@ -236,6 +236,21 @@ def test_without_couplings_the_input_is_the_only_fixed_point_and_is_certified(ne
     assert np.all(dataset.fixed_point_norm.sel(D=0.7) > 0)
 
 
+def test_a_structure_of_too_high_a_rank_to_be_enumerated_is_searched_like_any_other_network(tmp_path: Path) -> None:
+    """Thirty terms in 40 neurons, whose cubes would be halved into 2^30; of rank one no start is needed."""
+    network = {"ensemble": "gaussian_low_rank", "strengths": [2.0] * 30, "overlaps": [1.3] * 30}
+    text = content(network=network, parameters={"N": 40, "J_std": 0.0}, realizations=1)
+    text["sweeps"] = {"one": {"g": [1.0], "rank": [1, 30]}}
+    atlas = rnn_atlas.open(run_serially(text, tmp_path).results)
+    dataset = atlas["one"].load()
+    np.testing.assert_array_equal(dataset.pool_starts.sum("pool").squeeze() > 0, [False, True])
+    assert np.all(dataset.n_certified == dataset.n_fixed_points)
+    for x in atlas.catalogue("one", 40, rank=30).fixed_point.values:
+        np.testing.assert_allclose(x, atlas.network("one", N=40, rank=30) @ np.tanh(x), atol=1e-11)
+    with pytest.raises(StudyError, match="of rank 4 at most"):
+        study_from(text | {"parameters": {"N": 5000, "J_std": 0.0}})
+
+
 def test_a_network_too_large_for_a_dense_search_is_refused_before_computing() -> None:
     with pytest.raises(StudyError, match="at most .* neurons"):
         study_from(content(parameters={"N": 100_000}, sweeps={"one": {"g": [2.0]}}))

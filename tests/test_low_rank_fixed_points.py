@@ -1,11 +1,13 @@
 """Fixed points of low-rank networks, all of them: closed forms, and what the enumeration says where it cannot decide."""
 
+import tracemalloc
 from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
 from scipy.optimize import brentq
 
+from rnn_atlas.fixed_points import reduced
 from rnn_atlas.fixed_points.reduced import LowRank, enumerate_low_rank
 from rnn_atlas.kernels.transfer import LINEAR, TANH
 
@@ -129,3 +131,29 @@ def exact_root(steepness, b, kappa):
             slope = 1 - s * (1 - tanh**2) / 2
             kappa -= (kappa - tanh / 2) / slope
     return kappa, slope
+
+
+def four_terms():
+    rng = np.random.default_rng(4)
+    left = rng.standard_normal((60, 4))
+    return tanh_network(left, (3 * left + rng.standard_normal((60, 4))).T / 60)
+
+
+def test_no_more_cubes_are_looked_at_than_there_is_room_for_and_the_rest_stay_undecided(monkeypatch):
+    for most in (10, 1000, 5000):
+        monkeypatch.setattr(reduced, "_MOST_CUBES", most)
+        found = enumerate_low_rank(four_terms())
+        assert found.cubes <= most
+        assert found.undecided > 0
+
+
+def test_the_memory_of_an_enumeration_is_what_is_told_before():
+    rng = np.random.default_rng(2)
+    left = rng.standard_normal((60, 3))
+    problem = tanh_network(left, (3 * left + rng.standard_normal((60, 3))).T / 60)
+    tracemalloc.start()
+    found = enumerate_low_rank(problem)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.cubes > 10_000
+    assert peak < reduced.enumeration_bytes(60, 3) < 1e9

@@ -101,6 +101,11 @@ def enumerate_low_rank(problem: LowRank) -> Enumerated:
     return Enumerated(kappa, radius, isolation, np.array([root.sign for root in roots], int), len(centres) + stuck, looked_at)
 
 
+def enumeration_bytes(N: int, r: int) -> float:
+    """Memory at most: of the cubes of the largest level, a block of them, their activities, the factors and their tensor."""
+    return 8.0 * (3 * r * _MOST_CUBES + 4 * (r**2 + r + 1) * _TOGETHER + (6 + 2 * r) * max(_ROOM, N) + 2 * N * r + 2 * r**3)
+
+
 def _radius_of_all(problem: LowRank) -> Floats:
     """(r,) half widths of the box that holds all solutions, a little more than needed so that none lies on a face."""
     if problem.code in BOUNDS:

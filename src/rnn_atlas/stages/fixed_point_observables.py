@@ -241,7 +241,7 @@ def _first_halves(kappa: Floats) -> NDArray[np.bool_]:
 def _seen(
     found: Found, states: Floats, multiplicity: NDArray[Any], modes: NDArray[np.complex128], columns: dict[str, NDArray[Any]]
 ) -> dict[str, NDArray[Any]]:
-    """Moments, densities, Jacobians, NaN of no points; modes (n, N) are the eigenvalues of the equivalent flow's J diag phi'."""
+    """Moments, densities, Jacobians, NaN of no points; modes (n, N): eigenvalues of the equivalent flow's J diag phi'."""
     N, weights = states.shape[1], multiplicity / max(np.sum(multiplicity), 1)
     known = 1.0 if len(states) else np.nan
     norms = np.mean(states**2, axis=1)

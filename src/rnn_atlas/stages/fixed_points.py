@@ -24,7 +24,7 @@ from rnn_atlas.contracts import (
 )
 from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, merged
 from rnn_atlas.fixed_points.equation import LARGEST, ODD, Equation, phi_and_slope
-from rnn_atlas.fixed_points.reduced import LARGEST_RANK, LowRank
+from rnn_atlas.fixed_points.reduced import LARGEST_RANK, LowRank, enumeration_bytes
 from rnn_atlas.fixed_points.search import Starts, search
 from rnn_atlas.identity import stream
 from rnn_atlas.kernels.simulate import advance
@@ -96,10 +96,9 @@ class FixedPoints(Stage):
     @staticmethod
     def complaint(context: Context, axes: Mapping[str, Sequence[Number]]) -> str | None:
         """The Jacobian is dense: several hundred neurons, or a structure of low rank alone."""
-        parameters = {name: values[-1] for name, values in axes.items()}
+        parameters = {name: max(values) for name, values in axes.items()}
         network = NetworkIdentity(context.ensemble.name, "", tuple(parameters.items()))
-        is_dense = context.ensemble.nonzeros(network, context.ensemble_options) > 0 or axes.get("rank", [0])[-1] > LARGEST_RANK
-        if is_dense and network.N > LARGEST:
+        if network.N > LARGEST and not is_enumerated(network, context):
             return (
                 f"fixed points are searched for in networks of at most {LARGEST} neurons, or of rank {LARGEST_RANK} at most "
                 f"and without a random part; got N = {network.N}. Take a smaller N"
@@ -123,9 +122,11 @@ class FixedPoints(Stage):
     def cost(tile: Tile, context: Context) -> Cost:
         """N^3 flops per factorization with its residuals; 30 N^3 per fixed point for certificate and eigenvalues."""
         N, options = tile.network.N, context.options
-        if context.ensemble.nonzeros(tile.network, context.ensemble_options) == 0:
-            stored = 8.0 * N * (options.samples + 20)
-            return Cost(flops=0.0, work=2 * stored, stored=stored, elementwise=1e4 * N)
+        if is_enumerated(tile.network, context):
+            rank = dict(tile.network.parameters).get("rank", 0)
+            stored = 8.0 * N * (options.samples + 20) * len(tile)
+            work = 2 * stored + enumeration_bytes(N, int(rank))
+            return Cost(flops=0.0, work=work, stored=stored, elementwise=1e4 * N * len(tile))
         found = min(options.factorizations / _PER_POINT, 20_000.0)
         entries = found * options.streams if tile.part is None else found
         flops = (2.0 * options.factorizations + 30.0 * found) * N**3 * len(tile)
@@ -155,11 +156,17 @@ class FixedPoints(Stage):
     def merge(tile: Tile, context: Context, parts: Sequence[TileResult]) -> TileResult:
         """The streams' catalogues made one, and audited."""
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        if not network.has_random:
+        if is_enumerated(tile.network, context):
             return _finished(tile, context, [None])
         equation = equation_of(network, tile, context, 0)
         catalogues = [_from_arrays({k: v[0] for k, v in part.values.items()}, equation) for part in parts]
         return _finished(tile, context, [merged(equation, catalogues)])
+
+
+def is_enumerated(network: NetworkIdentity, context: Context) -> bool:
+    """Whether a structure of low rank alone couples, whose fixed points need no search."""
+    is_low_rank = dict(network.parameters).get("rank", 0) <= LARGEST_RANK
+    return is_low_rank and context.ensemble.nonzeros(network, context.ensemble_options) == 0
 
 
 def equation_of(network: Network, tile: Tile, context: Context, column: int) -> Equation:
@@ -187,10 +194,10 @@ def low_rank_of(network: Network, tile: Tile, context: Context, column: int) -> 
 
 
 def _searched(tile: Tile, context: Context, column: int) -> Catalogue | None:
-    """One stream; nothing is to be searched for where the structure alone couples."""
-    network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-    if not network.has_random:
+    """One stream; nothing is to be searched for where all fixed points are enumerated."""
+    if is_enumerated(tile.network, context):
         return None
+    network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
     path = trajectory(network, tile, context)[column]
     equation = equation_of(network, tile, context, column)
     usable = bool(np.all(np.isfinite(path)))
