@@ -277,6 +277,21 @@ def test_slow_points_are_minima_of_the_kinetic_energy_and_are_not_certified() ->
     assert np.all(np.isnan(certificates.radius))
 
 
+@pytest.mark.parametrize("beyond", [1e-2, 1e-4, 1e-6, 1e-8])
+def test_a_point_however_slow_is_listed_beyond_the_fold_and_none_before_it(beyond: float) -> None:
+    """y = 2 tanh y + b folds where cosh^2 y = 2, at b = y - 2 tanh y. Beyond it |F| there is how far b is
+    beyond, so that q = beyond^2 / 2, and the gradient F dF/dy vanishes. Before it two fixed points are some sqrt(beyond) apart.
+    """
+    y = np.arccosh(np.sqrt(2.0))
+    fold, starts = y - 2.0 * np.tanh(y), y + np.array([[0.2], [-0.05], [0.01]])
+    slow = slow_points(Equation(np.array([[2.0]]), np.array([fold - beyond])), starts)
+    assert (slow.fixed, slow.restless) == (0, 0)
+    np.testing.assert_allclose(slow.points, [[y]], atol=2e-5)
+    np.testing.assert_allclose(slow.energy, beyond**2 / 2, rtol=1e-3, atol=2e-19)
+    slow = slow_points(Equation(np.array([[2.0]]), np.array([fold + beyond])), starts)
+    assert (len(slow.points), slow.fixed, slow.restless) == (0, 3, 0)
+
+
 def test_a_degenerate_fixed_point_is_not_certified_and_says_why() -> None:
     """At g = 1 the Jacobian at 0 is singular."""
     certificates = certify(Equation(np.eye(1), np.zeros(1)), np.zeros((1, 1)))
