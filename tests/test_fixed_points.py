@@ -395,6 +395,17 @@ def test_estimates_follow_their_formulas() -> None:
     assert np.isnan(audits.chao2(classes, curves, 1))
 
 
+def test_what_is_unseen_is_beyond_what_was_hit_and_the_origin_is_registered_without_a_hit() -> None:
+    """Two streams; of five classes two in both, three in one: Q1 = 3, Q2 = 2, unseen (1 - 1/2) 3 x 2 / (2 x 3) = 1/2."""
+    classes = np.repeat([1, 2, 3, 4, 1, 2, 5], 3)  # three hits each, so that hits alone tell of nothing unseen
+    pool, zero = np.zeros(classes.size, np.int64), np.zeros(len(POOLS), np.int64)
+    catalogue = Catalogue(np.eye(6, k=-1), classes, pool, np.arange(classes.size), zero, zero, True, (12, 9))
+    assert audits.chao2(classes, catalogue.hit_stream, 2) == 5.5
+    report = audited(gaussian(6, 2.0), catalogue)
+    assert report.estimate == catalogue.count + 2 * 0.5 == 12.0
+    assert "some 0.5 classes are estimated to be unseen" in report.findings
+
+
 def test_estimates_of_equally_likely_classes_meet_their_number() -> None:
     """200 classes, 300 draws: Chao's estimate has a standard deviation near 12 (Chao 1987), coverage is 1 - e^-1.5."""
     random = np.random.Generator(np.random.Philox(6))

@@ -51,7 +51,7 @@ class Audit:
 
 def audit(equation: Equation, catalogue: Catalogue, certificates: Certificates) -> Audit:
     """The audit of a catalogue, with the certificates of its points."""
-    hits, many, classes = catalogue.hits(), catalogue.multiplicity, len(catalogue.points)
+    hits, many = catalogue.hits(), catalogue.multiplicity
     paired = many == 2
     balls = np.concatenate([catalogue.points, -catalogue.points[paired]])
     over = len(overlaps(balls, np.concatenate([certificates.radius, certificates.radius[paired]])))
@@ -61,7 +61,7 @@ def audit(equation: Equation, catalogue: Catalogue, certificates: Certificates) 
     by_streams = chao2(catalogue.hit_class, catalogue.hit_stream, catalogue.streams)
     all_hits = chao1(np.sum(hits, axis=1))
     recaptured, census, late = recapture(catalogue)
-    unseen = np.nanmax([0.0, all_hits - np.sum(np.any(hits, axis=1)), by_streams - classes, census - classes])
+    unseen = np.nanmax([0.0, *(np.array([all_hits, by_streams, census]) - np.sum(np.any(hits, axis=1)))])
     findings = _findings(equation, catalogue.count, certified, over, index_sum, float(unseen), recaptured, late)
     estimate = catalogue.count + float(unseen) * (2 if catalogue.is_odd else 1) * bool(findings)
     pools = [hits[:, p] for p in range(len(POOLS))]
