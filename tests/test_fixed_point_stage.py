@@ -175,6 +175,19 @@ def test_the_map_has_the_fixed_points_of_the_equivalent_flow_but_its_own_stabili
         assert unstable == np.sum(np.abs(np.linalg.eigvals(0.5 * np.eye(12) + J * (1.5 / np.cosh(1.5 * u) ** 2))) > 1)
 
 
+def test_strong_couplings_are_a_large_gain_and_densities_are_in_its_units(listed: Finished, tmp_path: Path) -> None:
+    """J_std = 2 at g = 1.5 is the flow at 3: no coordinate and no eigenvalue is beyond the bins, and theory is the same."""
+    text = content(sweeps={"one": {"N": [12], "g": 1.5, "J_std": 2.0}}, stages=content()["stages"] | {"kac_rice": {}})
+    found = rnn_atlas.open(run_serially(text, tmp_path).results)["one"].load()
+    expected = rnn_atlas.open(listed.results)["gains"].sel(N=12, g=3.0).load()
+    np.testing.assert_allclose(found.equivalent_gain, 3.0, rtol=1e-14)
+    np.testing.assert_array_equal(found.n_fixed_points.values.ravel(), expected.n_fixed_points)
+    for name in ("coordinate_density", "radial_density"):
+        np.testing.assert_allclose(found[name].squeeze(), expected[name], atol=1e-9)
+    np.testing.assert_allclose(found.radial_density_theory.sum("radius") / 60, 1.0, atol=1e-9)
+    assert float(found.radial_edge_theory) == pytest.approx(1.8645, abs=5e-5)
+
+
 def test_a_network_of_structure_alone_has_all_its_fixed_points_enumerated(tmp_path: Path) -> None:
     """Rank one with overlap 3 in 5,000 neurons: 0 and a pair, whose kappa solves its own equation."""
     network = {"ensemble": "gaussian_low_rank", "strengths": [4.0], "overlaps": [3.0]}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnn_atlas.contracts import Coefficients, Floats, Variable
+from rnn_atlas.contracts import Context, Floats, Law, PopulationLaw, Tile, Variable
 from rnn_atlas.fixed_points.audit import audit
 from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, separation
 from rnn_atlas.fixed_points.certificate import MARGIN, certify, gamma, overlaps
@@ -16,9 +16,9 @@ from rnn_atlas.fixed_points.reduced import Enumerated, LowRank, enumerate_low_ra
 from rnn_atlas.fixed_points.slow import slow_points
 
 COORDINATES = np.linspace(-2.0, 2.0, 161)
-"""Middles of the bins of x_i in units of the gain of the equivalent flow."""
+"""Middles of the bins of x_i in units of the equivalent gain."""
 RADII = (np.arange(60) + 0.5) / 60
-"""Middles of the bins of |lambda + 1| in the same units."""
+"""Middles of the bins of |lambda + 1|, of a map |lambda - leak| / (1 - leak), in the same units."""
 _TOGETHER = 2_000_000
 """Numbers of a block of distances."""
 
@@ -63,6 +63,9 @@ def _numbers(rate: str) -> tuple[Variable, ...]:
         number("unstable_fraction_sd", "its standard deviation over fixed points", _KAC_RICE),
         count("n_stable", "stable fixed points among those found"),
         number("leading_eigenvalue", "mean largest real part (map: modulus) of the Jacobian's eigenvalues", _KAC_RICE, rate),
+        number(
+            "equivalent_gain", "g of the flow x = g J phi(x) + eta with the same fixed points, Var J_ij = 1/N", "definition"
+        ),
         count("entries_fixed_points", "entries of the catalogue: classes x, -x"),
     )
 
@@ -72,8 +75,20 @@ def _densities(symbol: str, unit: str) -> tuple[Variable, ...]:
     return (
         Variable("fixed_point_norm", f"mean {norm} at fixed points", "1", _KAC_RICE),
         Variable("fixed_point_norm_sd", "its standard deviation over fixed points", "1", _KAC_RICE),
-        Variable("coordinate_density", "density of the coordinates of fixed points", "1", _KAC_RICE, ("coordinate",)),
-        Variable("radial_density", "density of |lambda + 1| over eigenvalues and fixed points", "1", _KAC_RICE, ("radius",)),
+        Variable(
+            "coordinate_density",
+            "density of the coordinates of fixed points in units of equivalent_gain",
+            "1",
+            _KAC_RICE,
+            ("coordinate",),
+        ),
+        Variable(
+            "radial_density",
+            "density of |lambda + 1| (map: |lambda - leak| / (1 - leak)) in units of equivalent_gain",
+            "1",
+            _KAC_RICE,
+            ("radius",),
+        ),
         Variable("trajectory_norm", f"{norm} of a trajectory without noise", "1", "simulation", time),
         Variable("nearest_distance", "distance of the trajectory to its nearest fixed point over sqrt N", "1", _KAC_RICE, time),
         Variable("nearest_distance_exchanged", "the same to fixed points with their neurons exchanged", "1", "control", time),
@@ -111,20 +126,29 @@ def _slow(symbol: str) -> tuple[Variable, ...]:
 
 @dataclass(frozen=True)
 class Found:
-    """What the catalogue is seen with: leak of the map (None: flow), gain of the equivalent flow, trajectory (samples, N) of
-    states, and an order of the neurons that has nothing to do with theirs.
+    """What the catalogue is seen with: leak of the map (None: flow), equivalent gain, unit of the states, trajectory
+    (samples, N) of states, and an order of the neurons that has nothing to do with theirs.
     """
 
     leak: float | None
     gain: float
+    unit: float
     path: Floats
     exchanged: NDArray[np.int64]
 
 
-def equivalent_gain(coefficients: Coefficients) -> Floats:
-    """(B,) g of the flow x = g J phi(x) + eta that has the same fixed points, in x = gain_in times the state."""
-    c = coefficients
-    return np.asarray(c.gain_in * c.weight * c.gain_out / (1.0 - c.leak))
+def equivalent_gains(tile: Tile, context: Context) -> tuple[Floats, Floats]:
+    """(B,) g of the flow x = g J phi(x) + eta that has the same fixed points, in x = gain_in times the state, and the deviation
+    of the states where phi is saturated. Var J_ij = 1/N; without random couplings, or a law of theirs, their spread is 1.
+    """
+    c = context.model.coefficients(tile, context.model_options)
+    law = context.ensemble.law(context.ensemble_options, dict(tile.network.parameters))
+    spread = law.deviation if isinstance(law, Law) else 0.0
+    if isinstance(law, PopulationLaw):
+        spread = float(np.sqrt(np.max(np.sum(np.square(law.deviations), axis=1))))
+    share = 1.0 - c.leak
+    spread = spread or 1.0
+    return spread * (c.gain_in * c.weight * c.gain_out / share), spread * (c.weight * c.gain_out / share)
 
 
 def of_catalogue(found: Found, equation: Equation, catalogue: Catalogue) -> dict[str, Any]:
@@ -263,6 +287,7 @@ def _seen(
         "trajectory_norm": np.mean(found.path**2, axis=1),
         "nearest_distance": nearest,
         "nearest_distance_exchanged": exchanged,
+        "equivalent_gain": np.array(found.gain),
         "entries_fixed_points": np.array(len(states)),
         "fixed_point": states,
         "multiplicity": multiplicity,
@@ -278,8 +303,7 @@ def _both(states: Floats, multiplicity: NDArray[Any]) -> Floats:
 
 def _density(points: Floats, found: Found, middles: Floats) -> Floats:
     """Of the coordinates in units where the input of a saturated network has deviation 1."""
-    unit = found.gain if found.leak is None else 1.0 / (1.0 - found.leak)
-    return _histogram(points / max(unit, 1e-300), np.full(len(points), 1.0 / max(points.size, 1)), middles)
+    return _histogram(points / max(found.unit, 1e-300), np.full(len(points), 1.0 / max(points.size, 1)), middles)
 
 
 def _histogram(values: Floats, weights: Floats, middles: Floats) -> Floats:

@@ -36,7 +36,7 @@ from rnn_atlas.stages.fixed_point_observables import (
     RADII,
     Found,
     enumerated,
-    equivalent_gain,
+    equivalent_gains,
     no_slow_points,
     of_catalogue,
     padded_together,
@@ -229,11 +229,12 @@ def _finished(tile: Tile, context: Context, catalogues: Sequence[Catalogue | Non
     """What is stored of a tile's points."""
     network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
     paths, c = trajectory(network, tile, context), context.model.coefficients(tile, context.model_options)
+    gains, units = equivalent_gains(tile, context)
     exchanged = stream(context.seed, "exchanged neurons", tile.network).permutation(tile.network.N)
     rows = []
     for column, catalogue in enumerate(catalogues):
         leak = float(c.leak[column]) if context.model.time_unit == "step" else None
-        found = Found(leak, float(equivalent_gain(c)[column]), paths[column], exchanged)
+        found = Found(leak, float(gains[column]), float(units[column]), paths[column], exchanged)
         if catalogue is None:
             problem = low_rank_of(network, tile, context, column)
             is_odd = CODES[context.model_options.transfer] in ODD and not np.any(problem.b)
