@@ -152,8 +152,8 @@ def test_a_failed_stream_fails_its_point_until_it_is_tried_again(tmp_path: Path,
     assert receipt["counts"]["one"] == {"OK": 1}
 
 
-def test_more_streams_find_what_one_of_the_same_seed_found(listed: Finished, tmp_path: Path) -> None:
-    """The first of three streams is the only stream of a study of one."""
+def test_three_streams_find_what_one_alone_found(listed: Finished, tmp_path: Path) -> None:
+    """All of them start anew, each from its own part of the trajectory."""
     single = content(stages={"fixed_points": content()["stages"]["fixed_points"] | {"streams": 1}})
     alone = rnn_atlas.open(run_serially(single, tmp_path).results).catalogue("gains", 12, g=3.0, realization=0)
     together = rnn_atlas.open(listed.results).catalogue("gains", 12, g=3.0, realization=0)

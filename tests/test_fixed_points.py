@@ -362,6 +362,19 @@ def test_only_the_pools_asked_for_take_part_and_others_are_refused() -> None:
         search(equation, stream(0), 2000, pools=("guesses",))
 
 
+def test_states_of_a_trajectory_are_starts_once_each_so_that_rest_is_one_find() -> None:
+    """At rest on a fixed point: one start, one hit, and nobody says that independent starts found it again and again."""
+    equation = gaussian(12, 2.0)
+    known = search(equation, stream(0), 3000).points
+    at_rest = Starts(trajectory=np.repeat(known[-1:], 200, axis=0), variance=1.0)
+    catalogue = search(equation, stream(1), 3000, at_rest, pools=("homotopy", "branches", "trajectory"))
+    assert (catalogue.starts[4], catalogue.hits()[:, 4].sum()) == (1, 1)
+    assert audits.recapture(catalogue)[2] <= 1
+    moving = Starts(trajectory=np.random.Generator(np.random.Philox(4)).standard_normal((50, 12)))
+    catalogue = search(equation, stream(1), 20_000, moving, pools=("trajectory",), settle=False)
+    assert catalogue.starts[4] == 50
+
+
 def test_of_y_and_minus_y_one_stands_for_both_and_the_origin_for_itself() -> None:
     register = Register(3, is_odd=True)
     points = np.array([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [-1.0, -2.0, -3.0], [1.0, 2.0, 3.0 + 1e-9], [1.0, 2.0, 3.1]])

@@ -202,7 +202,8 @@ def _searched(tile: Tile, context: Context, column: int) -> Catalogue | None:
     equation = equation_of(network, tile, context, column)
     usable = bool(np.all(np.isfinite(path)))
     spread = float(np.mean(path**2)) if usable else None
-    starts = Starts(equation.gain * path, 0.0, equation.gain**2 * spread) if usable and spread is not None else Starts()
+    own = equation.gain * path[tile.part or 0 :: context.options.streams]  # no two streams start from one state
+    starts = Starts(own, 0.0, equation.gain**2 * spread) if usable and spread is not None else Starts()
     generator = stream(context.seed, "fixed points", tile.network, tile.part or 0)
     options = context.options
     return search(equation, generator, options.factorizations, starts, options.pools)
