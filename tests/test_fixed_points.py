@@ -438,12 +438,17 @@ def test_recaptures_count_only_what_was_known_before_or_elsewhere() -> None:
     """Stream 0: a curve finds 0 and 1, random starts 0 (known), 2 (new, but stream 1 has it: known), 3 (new), 3 (known).
 
     Marked at these four: what stream 1 has, 0 and 2, and of what stream 0 alone has, 1 and 3, what it had found: 3, 3, 3, 4.
+    Chapman: (13/4 + 1) (4 + 1) / (3 + 1) - 1; where all finds are known he tells the marked, where none is, a finite number.
     """
     pools = ["homotopy", "homotopy", *["mean_field"] * 4, "branches", "branches"]
     catalogue = sample([0, 1, 0, 2, 3, 3, 0, 2], pools, (6, 2), 4)
     share, census, late = audits.recapture(catalogue)
     assert (share, late) == (0.5, 2)
-    assert census == pytest.approx((3 + 3 + 3 + 4) / 3)
+    assert census == pytest.approx((13 / 4 + 1) * 5 / 4 - 1)
+    assert audits.recapture(sample([0, 1, 1, 0], ["homotopy"] * 2 + ["mean_field"] * 2, (4,), 2))[1] == pytest.approx(2)
+    nobody_known = sample([0, 1, 2, 3], ["homotopy"] * 2 + ["mean_field"] * 2, (4,), 4)  # marked 2, 3
+    assert audits.recapture(nobody_known)[:2] == (0.0, pytest.approx((2.5 + 1) * 3 - 1))
+    assert np.isfinite(audited(gaussian(4, 2.0), nobody_known).estimate)
     assert np.isnan(audits.recapture(sample([0, 1], ["homotopy"] * 2, (2,), 2))[0])
 
 

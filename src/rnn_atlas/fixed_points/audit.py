@@ -114,8 +114,9 @@ def chao2(classes: Integers, occasions: Integers, count: int) -> float:
 
 
 def recapture(catalogue: Catalogue) -> tuple[float, float, int]:
-    """Of the finds of drawn pools in the later half of each stream the share known already; the classes there are, by
-    Lincoln and Petersen's estimate taken find by find (Schnabel 1938); how many finds there are in those halves.
+    """Of the finds of drawn pools in the later half of each stream the share known already; the classes there are, by Lincoln
+    and Petersen's estimate taken find by find (Schnabel 1938) in Chapman's form (1951), which is finite where none was known:
+    (M + 1) (n + 1) / (R + 1) - 1, R of n finds known, M classes on average known by then; how many finds are in those halves.
 
     Known is what the stream found before, or another stream at any time. NaN without such finds.
     """
@@ -137,5 +138,5 @@ def recapture(catalogue: Catalogue) -> tuple[float, float, int]:
     known, numbers, is_late = np.concatenate(known_before), np.concatenate(marked), np.concatenate(late)
     if known.size == 0:
         return np.nan, np.nan, 0
-    census = float(np.sum(numbers)) / float(np.sum(known)) if np.any(known) else np.inf
+    census = (float(np.mean(numbers)) + 1.0) * (known.size + 1.0) / (float(np.sum(known)) + 1.0) - 1.0
     return float(np.mean(known[is_late])), census, int(np.sum(is_late))
