@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal, getcontext
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from rnn_atlas.fixed_points.equation import LARGEST, Equation, eigenvalues, phi_
 from rnn_atlas.fixed_points.search import BATCH, CURVE, Starts, search
 from rnn_atlas.fixed_points.slow import slow_points
 from rnn_atlas.kernels.transfer import CODES, ERF, LINEAR, LOGISTIC, TANH, THRESHOLD_LINEAR
+from rnn_atlas.stages.fixed_point_observables import Found, of_catalogue
 
 CURVES, DESCENTS = ("homotopy", "branches"), ("mean_field",)
 
@@ -481,6 +483,21 @@ def test_the_fixed_points_of_a_map_stay_where_they_are_under_its_step(gain: floa
         f = phi_and_slope(gain * states, CODES[name])[0]
         np.testing.assert_allclose(0.3 * states + f @ J.T - theta, states, atol=1e-13)
         assert len(states) % 2 == 1
+
+
+def test_the_ball_about_a_stored_state_holds_the_one_about_the_point_that_was_certified() -> None:
+    """x = y / gain is rounded: in fractions, x - y / gain and the radius of y over the gain are within the stored radius."""
+    random = np.random.Generator(np.random.Philox(12))
+    J, coefficients = 1.8 * random.standard_normal((12, 12)) / np.sqrt(12), of_one_point(gain_in=2.3, leak=0.1)
+    equation = Equation.of(J, np.zeros(12), coefficients, 0, TANH)
+    catalogue = found(equation, 8000)
+    seen = Found(0.1, 2.3, 1.0, np.zeros((2, 12)), np.arange(12))
+    stored, proven = of_catalogue(seen, equation, catalogue), certify(equation, catalogue.points).radius
+    assert len(proven) > 2
+    for y, x, radius, own in zip(catalogue.points, stored["fixed_point"], stored["certificate_radius"], proven, strict=True):
+        moved = max(abs(Fraction(a) - Fraction(b) / Fraction(2.3)) for a, b in zip(x.tolist(), y.tolist(), strict=True))
+        assert moved + Fraction(float(own)) / Fraction(2.3) <= Fraction(float(radius))
+    assert np.all(stored["certificate_radius"] < 1e-12)
 
 
 def test_eigenvalues_and_unstable_directions_are_those_of_the_models_jacobians() -> None:

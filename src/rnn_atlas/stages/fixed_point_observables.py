@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rnn_atlas.contracts import Context, Floats, Law, PopulationLaw, Tile, Variable
 from rnn_atlas.fixed_points.audit import audit
 from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, separation
-from rnn_atlas.fixed_points.certificate import MARGIN, certify, gamma, overlaps
+from rnn_atlas.fixed_points.certificate import MARGIN, UNIT, certify, gamma, overlaps
 from rnn_atlas.fixed_points.equation import Equation, eigenvalues, phi_and_slope, unstable_directions
 from rnn_atlas.fixed_points.reduced import Enumerated, LowRank, enumerate_low_rank
 from rnn_atlas.fixed_points.slow import slow_points
@@ -48,7 +48,7 @@ def _numbers(rate: str) -> tuple[Variable, ...]:
         count("n_certified", "those of them that are proven to be one fixed point each", _CERTIFICATE),
         number("n_estimated", "fixed points that there may be: the largest of the estimates, a lower bound", _AUDIT),
         Variable("is_complete", "whether all audits say that none is missing", "1", _AUDIT, dtype="i1", flags=told),
-        count("index_sum", "sum of the certified signs of det(1 - J phi'); 1 of a complete list", _AUDIT),
+        count("index_sum", "sum of the certified signs of det(1 - J phi'); 1 of a complete list if phi is bounded", _AUDIT),
         count("n_overlapping", "pairs of certified balls that overlap", _CERTIFICATE),
         number("coverage", "share of the basins' mass that the pool with most finds has found", _AUDIT),
         number("recaptured", "share of a second pool's classes that the first has; NaN if there is no second", _AUDIT),
@@ -108,7 +108,8 @@ def _catalogue(symbol: str, rate: str) -> tuple[Variable, ...]:
                unit=rate, dtype="c16"),
         column("n_unstable", "unstable directions", "linear stability", dtype="i8"),
         column("index", "certified sign of det(1 - J phi'); 0: not certified", _CERTIFICATE, dtype="i8"),
-        column("certificate_radius", "within it there is exactly one fixed point; NaN: not certified", _CERTIFICATE),
+        column("certificate_radius", "within it is exactly one fixed point, of gain times J as rounded; NaN: not certified",
+               _CERTIFICATE),
         column("residual", "largest violation of the equation by a neuron", "float64"),
         column("times_found", "successes of the search", "search", dtype="i8"),
     )  # fmt: skip
@@ -158,7 +159,7 @@ def of_catalogue(found: Found, equation: Equation, catalogue: Catalogue) -> dict
     modes = np.concatenate(
         [eigenvalues(equation, catalogue.points[i : i + 64]) for i in range(0, max(len(catalogue.points), 1), 64)]
     )
-    hits = catalogue.hits()
+    hits, states = catalogue.hits(), equation.states(catalogue.points)
     numbers = {
         "n_fixed_points": report.found,
         "n_certified": report.certified,
@@ -177,13 +178,17 @@ def of_catalogue(found: Found, equation: Equation, catalogue: Catalogue) -> dict
         "pool_chao1": report.chao1,
     }
     columns = {
-        "certificate_radius": certificates.radius / equation.gain,
+        "certificate_radius": _radius_as_stored(certificates.radius, equation.gain, states),
         "index": certificates.sign,
         "times_found": hits.sum(axis=1),
         "residual": np.max(np.abs(equation.residual(catalogue.points)), axis=1) / equation.gain,
     }
-    states = equation.states(catalogue.points)
     return numbers | _seen(found, states, catalogue.multiplicity, modes, columns)
+
+
+def _radius_as_stored(radius: Floats, gain: float, states: Floats) -> Floats:
+    """(n,) that of x = y / gain, which is rounded."""
+    return np.asarray(radius / gain + 2.0 * UNIT * np.max(np.abs(states), axis=1))
 
 
 def slow_ones(found: Found, equation: Equation, descents: int) -> dict[str, Any]:
