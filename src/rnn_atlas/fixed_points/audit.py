@@ -23,7 +23,7 @@ class Audit:
 
     overlapping: pairs of certified balls that overlap. index_sum: of the certified signs; 1 of a complete set if phi is bounded
     (Poincare-Hopf). Per pool (pools,), NaN where it found nothing: `coverage` 1 - f1 / n (Good and Turing), `chao1`.
-    chao1_all: from the hits of all pools. chao2_curves: from the curves of the homotopy that hold a class; chao2_streams: from
+    chao1_all: from the hits of all pools. chao2_streams: from
     the streams that found it. recaptured: of the finds of drawn pools (`catalogue.DRAWN`), late in their streams, the share
     known before, or to other streams; lincoln_petersen: the classes estimated from all such finds. NaN where there are none.
     findings: what speaks against completeness, in words.
@@ -36,7 +36,6 @@ class Audit:
     coverage: Floats
     chao1: Floats
     chao1_all: float
-    chao2_curves: float
     chao2_streams: float
     lincoln_petersen: float
     recaptured: float
@@ -56,8 +55,6 @@ def audit(equation: Equation, catalogue: Catalogue, certificates: Certificates) 
     balls = np.concatenate([catalogue.points, -catalogue.points[paired]])
     over = len(overlaps(balls, np.concatenate([certificates.radius, certificates.radius[paired]])))
     index_sum, certified = int(np.sum(many * certificates.sign)), int(np.sum(many * certificates.certified))
-    curves = catalogue.hit_pool == POOLS.index("homotopy")
-    by_curves = chao2(catalogue.hit_class[curves], catalogue.hit_start[curves], int(catalogue.starts[0]))
     by_streams = chao2(catalogue.hit_class, catalogue.hit_stream, catalogue.streams)
     all_hits = chao1(np.sum(hits, axis=1))
     recaptured, census, late = recapture(catalogue)
@@ -67,7 +64,7 @@ def audit(equation: Equation, catalogue: Catalogue, certificates: Certificates) 
     pools = [hits[:, p] for p in range(len(POOLS))]
     return Audit(
         catalogue.count, certified, over, index_sum, np.array([good_turing(own) for own in pools]),
-        np.array([chao1(own) for own in pools]), all_hits, by_curves, by_streams, census, recaptured, estimate, findings,
+        np.array([chao1(own) for own in pools]), all_hits, by_streams, census, recaptured, estimate, findings,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, merged
-from rnn_atlas.fixed_points.equation import LARGEST, ODD, Equation, phi_and_slope
+from rnn_atlas.fixed_points.equation import LARGEST, ODD, Equation
 from rnn_atlas.fixed_points.reduced import LARGEST_RANK, LowRank, enumeration_bytes
 from rnn_atlas.fixed_points.search import Starts, search
 from rnn_atlas.identity import stream
@@ -172,12 +172,8 @@ def is_enumerated(network: NetworkIdentity, context: Context) -> bool:
 def equation_of(network: Network, tile: Tile, context: Context, column: int) -> Equation:
     """What the fixed points of one point of the tile solve: x = leak x + weight (J f(gain_in x) + drive)."""
     c = context.model.coefficients(tile, context.model_options)
-    share, gain = c.weight[column] / (1.0 - c.leak[column]), float(c.gain_in[column])
-    A, b = share * network.dense(c.gain_out[column]), share * quenched_drive(tile, context)[:, column]
-    code = CODES[context.model_options.transfer]
-    if gain == 0.0:  # f is constant
-        return Equation(np.zeros_like(A), A @ phi_and_slope(np.zeros(b.size), code)[0] + b, code)
-    return Equation(gain * A, gain * b, code, gain)
+    J, drive = network.dense(c.gain_out[column]), quenched_drive(tile, context)[:, column]
+    return Equation.of(J, drive, c, column, CODES[context.model_options.transfer])
 
 
 def low_rank_of(network: Network, tile: Tile, context: Context, column: int) -> LowRank:
