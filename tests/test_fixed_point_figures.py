@@ -1,15 +1,18 @@
 """Figures of fixed points: what they show is what the catalogue and the theory hold."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+import yaml
 from matplotlib.figure import Figure
 
 import rnn_atlas
 from rnn_atlas.figures.kinds import drawer
 from rnn_atlas.figures.style import style
 
-from .conftest import Finished
+from .conftest import LANDSCAPE, Finished, run_serially
 
 
 def drawn(landscape: Finished, name: str) -> Figure:
@@ -50,6 +53,27 @@ def test_the_plane_shows_every_eigenvalue_of_a_small_catalogue(landscape: Finish
     dots = figure.axes[0].get_lines()[0]
     np.testing.assert_allclose(np.sort(dots.get_xdata()), np.sort(z.real))
     np.testing.assert_allclose(np.sort(dots.get_ydata()), np.sort(z.imag))
+
+
+def test_the_spectrum_of_a_map_has_the_disk_about_its_leak_and_the_unit_circle(tmp_path: Path) -> None:
+    """DF = gamma + (1 - gamma) mu with the mu of the flow at g / (1 - gamma): the largest |mu| is 1.8645 at 3 and 1.1805 at
+    1.5, where the density of |mu| ends, whichever axis its curves are along.
+    """
+    study = yaml.safe_load(LANDSCAPE) | {"model": {"name": "snt"}}
+    study["sweeps"] = {"gains": {"N": [10], "g": 1.5, "gamma": [0.0, 0.5]}}
+    study["stages"].pop("lyapunov")
+    study["figures"] = {"spectrum": {"kind": "jacobian_spectrum", "sweep": "gains", "select": {"N": 10}, "curves": "gamma"}}
+    figure = drawn(run_serially(study, tmp_path), "spectrum")
+    disk, stable = (line.get_xdata() + 1j * line.get_ydata() for line in figure.axes[0].get_lines()[1:3])
+    np.testing.assert_allclose(np.abs(disk - 0.5), 0.5 * 1.8645, atol=3e-5)
+    np.testing.assert_allclose(np.abs(stable), 1.0, rtol=1e-12)
+    curves = [line for line in figure.axes[1].get_lines() if len(line.get_xdata()) == 60]
+    for line, gain in zip(curves, (1.5, 1.5, 3.0, 3.0), strict=True):
+        np.testing.assert_allclose(line.get_xdata()[-1], gain * 59.5 / 60)
+    for line, edge in zip(curves[1::2], (1.1805, 1.8645), strict=True):  # of theory
+        radius, density = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+        assert np.sum(density) * (radius[1] - radius[0]) == pytest.approx(1.0, abs=1e-9)
+        assert radius[density > 0][-1] == pytest.approx(edge, abs=radius[1] - radius[0])
 
 
 def test_the_instability_figure_shows_the_share_of_positive_exponents(landscape: Finished) -> None:

@@ -152,8 +152,8 @@ def test_a_failed_stream_fails_its_point_until_it_is_tried_again(tmp_path: Path,
     assert receipt["counts"]["one"] == {"OK": 1}
 
 
-def test_more_streams_find_what_one_of_the_same_seed_found(listed: Finished, tmp_path: Path) -> None:
-    """The first of three streams is the only stream of a study of one."""
+def test_three_streams_find_what_one_alone_found(listed: Finished, tmp_path: Path) -> None:
+    """All of them start anew, each from its own part of the trajectory."""
     single = content(stages={"fixed_points": content()["stages"]["fixed_points"] | {"streams": 1}})
     alone = rnn_atlas.open(run_serially(single, tmp_path).results).catalogue("gains", 12, g=3.0, realization=0)
     together = rnn_atlas.open(listed.results).catalogue("gains", 12, g=3.0, realization=0)
@@ -180,6 +180,19 @@ def test_the_map_has_the_fixed_points_of_the_equivalent_flow_but_its_own_stabili
         assert unstable == np.sum(np.abs(np.linalg.eigvals(0.5 * np.eye(12) + J * (1.5 / np.cosh(1.5 * u) ** 2))) > 1)
 
 
+def test_strong_couplings_are_a_large_gain_and_densities_are_in_its_units(listed: Finished, tmp_path: Path) -> None:
+    """J_std = 2 at g = 1.5 is the flow at 3: no coordinate and no eigenvalue is beyond the bins, and theory is the same."""
+    text = content(sweeps={"one": {"N": [12], "g": 1.5, "J_std": 2.0}}, stages=content()["stages"] | {"kac_rice": {}})
+    found = rnn_atlas.open(run_serially(text, tmp_path).results)["one"].load()
+    expected = rnn_atlas.open(listed.results)["gains"].sel(N=12, g=3.0).load()
+    np.testing.assert_allclose(found.equivalent_gain, 3.0, rtol=1e-14)
+    np.testing.assert_array_equal(found.n_fixed_points.values.ravel(), expected.n_fixed_points)
+    for name in ("coordinate_density", "radial_density"):
+        np.testing.assert_allclose(found[name].squeeze(), expected[name], atol=1e-9)
+    np.testing.assert_allclose(found.radial_density_theory.sum("radius") / 60, 1.0, atol=1e-9)
+    assert float(found.radial_edge_theory) == pytest.approx(1.8645, abs=5e-5)
+
+
 def test_a_network_of_structure_alone_has_all_its_fixed_points_enumerated(tmp_path: Path) -> None:
     """Rank one with overlap 3 in 5,000 neurons: 0 and a pair, whose kappa solves its own equation."""
     network = {"ensemble": "gaussian_low_rank", "strengths": [4.0], "overlaps": [3.0]}
@@ -195,6 +208,65 @@ def test_a_network_of_structure_alone_has_all_its_fixed_points_enumerated(tmp_pa
         np.testing.assert_allclose(x, J @ np.tanh(x), atol=1e-11)
         trace = np.sum(np.diag(J) / np.cosh(x) ** 2)  # of a matrix of rank one its only eigenvalue off 0
         np.testing.assert_allclose(sorted(modes.real + 1)[-1] if trace > 0 else sorted(modes.real + 1)[0], trace, atol=1e-11)
+
+
+def test_a_search_that_finds_nothing_leaves_an_empty_list_that_is_not_complete(tmp_path: Path) -> None:
+    """A budget that the first curve from far away spends before it comes to a fixed point."""
+    text = content(model={"name": "rate"}, sweeps={"one": {"N": [60], "g": [6.0], "D": 0.5}}, realizations=1)
+    text["stages"]["fixed_points"] |= {"factorizations": 100, "streams": 2, "pools": ["homotopy", "branches"]}
+    atlas = rnn_atlas.open(run_serially(text, tmp_path).results)
+    dataset = atlas["one"].load()
+    assert np.all(dataset.status_fixed_points == Status.OK)
+    for name in ("n_fixed_points", "n_certified", "is_complete", "index_sum", "n_stable", "entries_fixed_points"):
+        assert np.all(dataset[name] == 0)
+    for name in ("fixed_point_norm", "unstable_fraction", "leading_eigenvalue", "coordinate_density", "nearest_distance"):
+        assert np.all(np.isnan(dataset[name]))
+    assert atlas.catalogue("one", 60).sizes["entry"] == 0
+
+
+def test_pools_that_need_a_point_to_start_from_are_refused_where_none_is_known() -> None:
+    """Without an input the origin is one."""
+    for stimulus in ({"D": 0.5}, {"D": [0.0, 0.5]}):
+        text = content(sweeps={"one": {"g": [2.0]} | stimulus})
+        text["stages"]["fixed_points"] |= {"pools": ["branches", "perturbed"]}
+        with pytest.raises(StudyError, match="Add homotopy"):
+            study_from(text)
+    text = content(sweeps={"one": {"g": [2.0]}})
+    text["stages"]["fixed_points"] |= {"pools": ["branches"]}
+    study_from(text)
+
+
+@pytest.mark.parametrize(
+    "network", [{"ensemble": "gaussian"}, {"ensemble": "gaussian_low_rank", "strengths": [], "overlaps": []}]
+)
+def test_without_couplings_the_input_is_the_only_fixed_point_and_is_certified(network: dict[str, Any], tmp_path: Path) -> None:
+    parameters = {"N": 7, "J_std": 0.0} | ({"rank": 0} if "overlaps" in network else {})
+    text = content(network=network, parameters=parameters, sweeps={"one": {"g": [2.0], "D": [0.0, 0.7]}}, realizations=1)
+    text["stages"]["fixed_points"] |= {"transient": 60}
+    atlas = rnn_atlas.open(run_serially(text, tmp_path).results)
+    dataset = atlas["one"].load()
+    for name in ("n_fixed_points", "n_certified", "is_complete", "index_sum", "n_stable"):
+        assert np.all(dataset[name] == 1)
+    for D in (0.0, 0.7):
+        at_rest = atlas.arrays("one", 7).trajectory.sel(D=D).values.reshape(-1, 7)[-1]  # e^-60 of the start is left
+        np.testing.assert_allclose(atlas.catalogue("one", 7, D=D).fixed_point.values, [at_rest], atol=1e-14)
+    assert np.all(dataset.fixed_point_norm.sel(D=0.0) == 0)
+    assert np.all(dataset.fixed_point_norm.sel(D=0.7) > 0)
+
+
+def test_a_structure_of_too_high_a_rank_to_be_enumerated_is_searched_like_any_other_network(tmp_path: Path) -> None:
+    """Thirty terms in 40 neurons, whose cubes would be halved into 2^30; of rank one no start is needed."""
+    network = {"ensemble": "gaussian_low_rank", "strengths": [2.0] * 30, "overlaps": [1.3] * 30}
+    text = content(network=network, parameters={"N": 40, "J_std": 0.0}, realizations=1)
+    text["sweeps"] = {"one": {"g": [1.0], "rank": [1, 30]}}
+    atlas = rnn_atlas.open(run_serially(text, tmp_path).results)
+    dataset = atlas["one"].load()
+    np.testing.assert_array_equal(dataset.pool_starts.sum("pool").squeeze() > 0, [False, True])
+    assert np.all(dataset.n_certified == dataset.n_fixed_points)
+    for x in atlas.catalogue("one", 40, rank=30).fixed_point.values:
+        np.testing.assert_allclose(x, atlas.network("one", N=40, rank=30) @ np.tanh(x), atol=1e-11)
+    with pytest.raises(StudyError, match="of rank 4 at most"):
+        study_from(text | {"parameters": {"N": 5000, "J_std": 0.0}})
 
 
 def test_a_network_too_large_for_a_dense_search_is_refused_before_computing() -> None:

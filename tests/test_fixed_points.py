@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal, getcontext
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from rnn_atlas.fixed_points.equation import LARGEST, Equation, eigenvalues, phi_
 from rnn_atlas.fixed_points.search import BATCH, CURVE, Starts, search
 from rnn_atlas.fixed_points.slow import slow_points
 from rnn_atlas.kernels.transfer import CODES, ERF, LINEAR, LOGISTIC, TANH, THRESHOLD_LINEAR
+from rnn_atlas.stages.fixed_point_observables import Found, of_catalogue
 
 CURVES, DESCENTS = ("homotopy", "branches"), ("mean_field",)
 
@@ -277,6 +279,21 @@ def test_slow_points_are_minima_of_the_kinetic_energy_and_are_not_certified() ->
     assert np.all(np.isnan(certificates.radius))
 
 
+@pytest.mark.parametrize("beyond", [1e-2, 1e-4, 1e-6, 1e-8])
+def test_a_point_however_slow_is_listed_beyond_the_fold_and_none_before_it(beyond: float) -> None:
+    """y = 2 tanh y + b folds where cosh^2 y = 2, at b = y - 2 tanh y. Beyond it |F| there is how far b is
+    beyond, so that q = beyond^2 / 2, and the gradient F dF/dy vanishes. Before it two fixed points are some sqrt(beyond) apart.
+    """
+    y = np.arccosh(np.sqrt(2.0))
+    fold, starts = y - 2.0 * np.tanh(y), y + np.array([[0.2], [-0.05], [0.01]])
+    slow = slow_points(Equation(np.array([[2.0]]), np.array([fold - beyond])), starts)
+    assert (slow.fixed, slow.restless) == (0, 0)
+    np.testing.assert_allclose(slow.points, [[y]], atol=2e-5)
+    np.testing.assert_allclose(slow.energy, beyond**2 / 2, rtol=1e-3, atol=2e-19)
+    slow = slow_points(Equation(np.array([[2.0]]), np.array([fold + beyond])), starts)
+    assert (len(slow.points), slow.fixed, slow.restless) == (0, 3, 0)
+
+
 def test_a_degenerate_fixed_point_is_not_certified_and_says_why() -> None:
     """At g = 1 the Jacobian at 0 is singular."""
     certificates = certify(Equation(np.eye(1), np.zeros(1)), np.zeros((1, 1)))
@@ -347,6 +364,19 @@ def test_only_the_pools_asked_for_take_part_and_others_are_refused() -> None:
         search(equation, stream(0), 2000, pools=("guesses",))
 
 
+def test_states_of_a_trajectory_are_starts_once_each_so_that_rest_is_one_find() -> None:
+    """At rest on a fixed point: one start, one hit, and nobody says that independent starts found it again and again."""
+    equation = gaussian(12, 2.0)
+    known = search(equation, stream(0), 3000).points
+    at_rest = Starts(trajectory=np.repeat(known[-1:], 200, axis=0), variance=1.0)
+    catalogue = search(equation, stream(1), 3000, at_rest, pools=("homotopy", "branches", "trajectory"))
+    assert (catalogue.starts[4], catalogue.hits()[:, 4].sum()) == (1, 1)
+    assert audits.recapture(catalogue)[2] <= 1
+    moving = Starts(trajectory=np.random.Generator(np.random.Philox(4)).standard_normal((50, 12)))
+    catalogue = search(equation, stream(1), 20_000, moving, pools=("trajectory",), settle=False)
+    assert catalogue.starts[4] == 50
+
+
 def test_of_y_and_minus_y_one_stands_for_both_and_the_origin_for_itself() -> None:
     register = Register(3, is_odd=True)
     points = np.array([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [-1.0, -2.0, -3.0], [1.0, 2.0, 3.0 + 1e-9], [1.0, 2.0, 3.1]])
@@ -380,6 +410,17 @@ def test_estimates_follow_their_formulas() -> None:
     assert np.isnan(audits.chao2(classes, curves, 1))
 
 
+def test_what_is_unseen_is_beyond_what_was_hit_and_the_origin_is_registered_without_a_hit() -> None:
+    """Two streams; of five classes two in both, three in one: Q1 = 3, Q2 = 2, unseen (1 - 1/2) 3 x 2 / (2 x 3) = 1/2."""
+    classes = np.repeat([1, 2, 3, 4, 1, 2, 5], 3)  # three hits each, so that hits alone tell of nothing unseen
+    pool, zero = np.zeros(classes.size, np.int64), np.zeros(len(POOLS), np.int64)
+    catalogue = Catalogue(np.eye(6, k=-1), classes, pool, np.arange(classes.size), zero, zero, True, (12, 9))
+    assert audits.chao2(classes, catalogue.hit_stream, 2) == 5.5
+    report = audited(gaussian(6, 2.0), catalogue)
+    assert report.estimate == catalogue.count + 2 * 0.5 == 12.0
+    assert "some 0.5 classes are estimated to be unseen" in report.findings
+
+
 def test_estimates_of_equally_likely_classes_meet_their_number() -> None:
     """200 classes, 300 draws: Chao's estimate has a standard deviation near 12 (Chao 1987), coverage is 1 - e^-1.5."""
     random = np.random.Generator(np.random.Philox(6))
@@ -399,12 +440,17 @@ def test_recaptures_count_only_what_was_known_before_or_elsewhere() -> None:
     """Stream 0: a curve finds 0 and 1, random starts 0 (known), 2 (new, but stream 1 has it: known), 3 (new), 3 (known).
 
     Marked at these four: what stream 1 has, 0 and 2, and of what stream 0 alone has, 1 and 3, what it had found: 3, 3, 3, 4.
+    Chapman: (13/4 + 1) (4 + 1) / (3 + 1) - 1; where all finds are known he tells the marked, where none is, a finite number.
     """
     pools = ["homotopy", "homotopy", *["mean_field"] * 4, "branches", "branches"]
     catalogue = sample([0, 1, 0, 2, 3, 3, 0, 2], pools, (6, 2), 4)
     share, census, late = audits.recapture(catalogue)
     assert (share, late) == (0.5, 2)
-    assert census == pytest.approx((3 + 3 + 3 + 4) / 3)
+    assert census == pytest.approx((13 / 4 + 1) * 5 / 4 - 1)
+    assert audits.recapture(sample([0, 1, 1, 0], ["homotopy"] * 2 + ["mean_field"] * 2, (4,), 2))[1] == pytest.approx(2)
+    nobody_known = sample([0, 1, 2, 3], ["homotopy"] * 2 + ["mean_field"] * 2, (4,), 4)  # marked 2, 3
+    assert audits.recapture(nobody_known)[:2] == (0.0, pytest.approx((2.5 + 1) * 3 - 1))
+    assert np.isfinite(audited(gaussian(4, 2.0), nobody_known).estimate)
     assert np.isnan(audits.recapture(sample([0, 1], ["homotopy"] * 2, (2,), 2))[0])
 
 
@@ -437,6 +483,21 @@ def test_the_fixed_points_of_a_map_stay_where_they_are_under_its_step(gain: floa
         f = phi_and_slope(gain * states, CODES[name])[0]
         np.testing.assert_allclose(0.3 * states + f @ J.T - theta, states, atol=1e-13)
         assert len(states) % 2 == 1
+
+
+def test_the_ball_about_a_stored_state_holds_the_one_about_the_point_that_was_certified() -> None:
+    """x = y / gain is rounded: in fractions, x - y / gain and the radius of y over the gain are within the stored radius."""
+    random = np.random.Generator(np.random.Philox(12))
+    J, coefficients = 1.8 * random.standard_normal((12, 12)) / np.sqrt(12), of_one_point(gain_in=2.3, leak=0.1)
+    equation = Equation.of(J, np.zeros(12), coefficients, 0, TANH)
+    catalogue = found(equation, 8000)
+    seen = Found(0.1, 2.3, 1.0, np.zeros((2, 12)), np.arange(12))
+    stored, proven = of_catalogue(seen, equation, catalogue), certify(equation, catalogue.points).radius
+    assert len(proven) > 2
+    for y, x, radius, own in zip(catalogue.points, stored["fixed_point"], stored["certificate_radius"], proven, strict=True):
+        moved = max(abs(Fraction(a) - Fraction(b) / Fraction(2.3)) for a, b in zip(x.tolist(), y.tolist(), strict=True))
+        assert moved + Fraction(float(own)) / Fraction(2.3) <= Fraction(float(radius))
+    assert np.all(stored["certificate_radius"] < 1e-12)
 
 
 def test_eigenvalues_and_unstable_directions_are_those_of_the_models_jacobians() -> None:

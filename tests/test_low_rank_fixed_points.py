@@ -1,18 +1,20 @@
 """Fixed points of low-rank networks, all of them: closed forms, and what the enumeration says where it cannot decide."""
 
+import tracemalloc
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pytest
 from scipy.optimize import brentq
 
+from rnn_atlas.fixed_points import reduced
 from rnn_atlas.fixed_points.reduced import LowRank, enumerate_low_rank
-
-TANH_CURVATURE = 4 / (3 * np.sqrt(3))
-"""max |tanh''| = max 2 t (1 - t^2), at t^2 = 1/3."""
+from rnn_atlas.kernels.transfer import LINEAR, TANH
 
 
 def tanh_network(left, right, b=0.0, gain=1.0):
     left, right = np.asarray(left, float), np.asarray(right, float)
-    return LowRank(left, right, b * np.ones(left.shape[0]), gain, np.tanh, lambda x: 1 - np.tanh(x) ** 2, 1.0, TANH_CURVATURE)
+    return LowRank(left, right, b * np.ones(left.shape[0]), gain, TANH)
 
 
 def pitchfork(s):
@@ -60,7 +62,7 @@ def test_the_gain_inside_and_an_input_stand_where_the_map_has_them():
 def test_a_linear_network_has_the_one_fixed_point_of_linear_algebra():
     rng = np.random.default_rng(5)
     left, right, b = rng.standard_normal((30, 3)), rng.standard_normal((3, 30)) / 30, rng.standard_normal(30)
-    problem = LowRank(left, right, b, 1.0, lambda x: x, np.ones_like, np.inf, 0.0)
+    problem = LowRank(left, right, b, 1.0, LINEAR)
     found = enumerate_low_rank(problem)
     np.testing.assert_allclose(found.kappa, [np.linalg.solve(np.eye(3) - right @ left, right @ b)], atol=1e-12)
     assert found.undecided == 0
@@ -102,3 +104,56 @@ def test_a_degenerate_fixed_point_leaves_cubes_undecided():
     """At the pitchfork itself, s = 1, the triple point at 0 is neither excluded nor simple."""
     found = enumerate_low_rank(tanh_network(np.ones((4, 1)), np.ones((1, 4)) / 4))
     assert found.undecided > 0
+
+
+@pytest.mark.parametrize("steepness", [2.0, 10.0, 1e3])
+def test_certified_radii_reach_the_roots_in_forty_digits(steepness):
+    """One neuron, kappa = 0.5 tanh(s kappa + b): Newton's method for kappa itself and with it the derivative's sign."""
+    for b in np.random.default_rng(3).uniform(-0.3 * steepness, 0.3 * steepness, 20):
+        found = enumerate_low_rank(tanh_network([[steepness]], [[0.5]], b))
+        assert found.undecided == 0
+        assert found.index.sum() == 1
+        for kappa, radius, sign in zip(found.kappa[:, 0], found.radius, found.index, strict=True):
+            exact, slope = exact_root(steepness, b, kappa)
+            assert abs(exact - Decimal(float(kappa))) <= Decimal(float(radius))
+            assert sign == (1 if slope > 0 else -1)
+            assert radius < 1e-11
+
+
+def exact_root(steepness, b, kappa):
+    """The root near kappa and F' there, in forty digits."""
+    with localcontext() as digits:
+        digits.prec = 40
+        s, b, kappa = Decimal(steepness), Decimal(float(b)), Decimal(float(kappa))
+        for _ in range(8):
+            e = (-2 * (s * kappa + b)).exp()
+            tanh = (1 - e) / (1 + e)
+            slope = 1 - s * (1 - tanh**2) / 2
+            kappa -= (kappa - tanh / 2) / slope
+    return kappa, slope
+
+
+def four_terms():
+    rng = np.random.default_rng(4)
+    left = rng.standard_normal((60, 4))
+    return tanh_network(left, (3 * left + rng.standard_normal((60, 4))).T / 60)
+
+
+def test_no_more_cubes_are_looked_at_than_there_is_room_for_and_the_rest_stay_undecided(monkeypatch):
+    for most in (10, 1000, 5000):
+        monkeypatch.setattr(reduced, "_MOST_CUBES", most)
+        found = enumerate_low_rank(four_terms())
+        assert found.cubes <= most
+        assert found.undecided > 0
+
+
+def test_the_memory_of_an_enumeration_is_what_is_told_before():
+    rng = np.random.default_rng(2)
+    left = rng.standard_normal((60, 3))
+    problem = tanh_network(left, (3 * left + rng.standard_normal((60, 3))).T / 60)
+    tracemalloc.start()
+    found = enumerate_low_rank(problem)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.cubes > 10_000
+    assert peak < reduced.enumeration_bytes(60, 3) < 1e9

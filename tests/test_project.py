@@ -438,6 +438,11 @@ def test_config_readme_lists_every_parameter_with_its_default() -> None:
     assert {name: yaml.safe_load(text) for name, text in table.items()} == {n: p.default for n, p in parameters.items()}
 
 
+def test_the_architecture_names_all_stages_in_running_order() -> None:
+    (row,) = [line for line in (ROOT / "docs" / "architecture.md").read_text().splitlines() if line.startswith("| stage |")]
+    assert re.findall(r"`(\w+)`", row) == list(STAGES)
+
+
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "config/README.md"])
 def test_a_document_names_only_commands_and_files_that_are_there(name: str) -> None:
     text = (ROOT / name).read_text()

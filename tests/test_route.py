@@ -13,10 +13,13 @@ import rnn_atlas
 from rnn_atlas.config import study_from
 from rnn_atlas.contracts import Floats, Tile
 from rnn_atlas.errors import StudyError
+from rnn_atlas.identity import stream
 from rnn_atlas.networks.gaussian import Gaussian
 from rnn_atlas.stages.attractors import Evidence, attractor, shows_ruelle_takens, signs
 from rnn_atlas.stages.bifurcations import Change, Rung, with_locking
+from rnn_atlas.stages.columns import initial_state
 from rnn_atlas.stages.frequencies import base_frequencies, spectral_lines, zero_one_test
+from rnn_atlas.stages.ladder import at_gains
 from rnn_atlas.stages.route import Route, ladder_gains
 from rnn_atlas.status import Regime, Status
 from rnn_atlas.theory.mean_field import snt
@@ -97,6 +100,28 @@ def test_a_driven_fixed_point_ends_in_a_saddle_node_whose_gain_is_known_and_the_
     assert abs(gain - fold) < 1e-9
     np.testing.assert_array_equal(found["attractor"], Regime.FIXED_POINT)
     np.testing.assert_array_equal(found["coexistence"], np.where(found["g"] > fold, 2, 1))
+
+
+def test_attractors_whose_mean_activity_vanishes_are_told_apart() -> None:
+    """Two pairs of neurons that inhibit each other: rest at (a, -a, b, -b) and (a, -a, -b, b) beyond g = 1 / 1.3, no mirror
+    images, and m = 0 on both. Upwards the kick from rest chooses, downwards where the state was at first.
+    """
+    J = np.zeros((4, 4))
+    J[:2, :2], J[2:, 2:] = [[0.4, -1.1], [-1.1, 0.4]], [[0.3, -1.0], [-1.0, 0.3]]
+    tile = route_tile(4, {})
+    context = context_of(Route, "snt", given(J), start=0.5, stop=1.2, gains=8, transient=500, duration=512)
+    pairs = np.array([[1, -1, 0, 0], [0, 0, 1, -1]])
+    kick = 1e-4 * stream(context.seed, "kick", tile.network).standard_normal(4)
+    differ = []
+    for number in range(6):
+        tile = route_tile(4, {"initial": number})
+        found = Route.compute(tile, context, None).values["route_coexistence"][0]
+        u = initial_state(at_gains(tile, (1.2,)), context)[:, 0] + kick
+        for _ in range(500):
+            u = J @ np.tanh(1.2 * u)
+        differ.append(bool(np.prod(np.sign(pairs @ u)) != np.prod(np.sign(pairs @ kick))))
+        np.testing.assert_array_equal(found, np.where(ladder_gains(context) > 1 / 1.3, 1 + differ[-1], 1))
+    assert {True, False} == set(differ)
 
 
 def test_a_driven_fixed_point_flips_at_the_gain_where_its_multiplier_is_minus_one() -> None:
@@ -362,6 +387,11 @@ F, C, T, L, X, P = (
         ([F, C, T], False, False),
         ([F, P, T, X], True, True),
         ([F, P, T, X], False, False),
+        ([F, C, T, F, P, X], False, False),
+        ([F, C, T, P, X], False, False),
+        ([F, C, L, F, X], False, False),
+        ([F, P, T, P, T, X], True, True),
+        ([F, P, T, F, X], True, False),
     ],
 )
 def test_the_route_of_ruelle_and_takens_is_a_sequence_of_attractors(regimes: list[int], is_flow: bool, expected: bool) -> None:

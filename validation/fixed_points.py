@@ -11,9 +11,11 @@ from rnn_atlas.contracts import Floats
 from rnn_atlas.fixed_points.audit import Audit, audit
 from rnn_atlas.fixed_points.catalogue import Catalogue, Register, merged
 from rnn_atlas.fixed_points.certificate import Certificates, certify
-from rnn_atlas.fixed_points.equation import Equation, eigenvalues, unstable_directions
+from rnn_atlas.fixed_points.equation import Equation, eigenvalues, phi_and_slope, unstable_directions
 from rnn_atlas.fixed_points.search import search
+from rnn_atlas.kernels.transfer import TANH
 from rnn_atlas.theory.kac_rice import KacRice, flow_fixed_points
+from rnn_atlas.theory.radial_law import RadialLaw
 from validation.estimates import extrapolated, jackknife, slope
 from validation.rows import Row
 
@@ -110,6 +112,8 @@ EDGES = (0.0, 0.5, 1.5, 3.0, 5.0, np.inf)
 """Of |x_i|."""
 RADII = (0.25, 0.5, 0.75)
 """Of eigenvalues, relative to the edge of the disk."""
+OUTERMOST = 0.9
+"""The same, of the disk that the slopes at that very point make."""
 
 
 def fixed_points_against_theory() -> Iterator[Row]:
@@ -138,9 +142,21 @@ def sums_of(equation: Equation, theory: KacRice) -> Floats:
     values = eigenvalues(equation, points)
     share = np.stack([np.mean((np.abs(points) >= low) & (np.abs(points) < high), axis=1) for low, high in pairwise(EDGES)])
     beyond = np.stack([np.mean(np.abs(values) > r * theory.r_max, axis=1) for r in RADII])
-    unstable = unstable_directions(values) / equation.N
-    rows = np.stack([np.mean(points**2, axis=1), *share, *beyond, unstable])
+    squares, unstable = GAIN**2 * phi_and_slope(points, TANH)[1] ** 2, unstable_directions(values) / equation.N
+    rows = np.stack([np.mean(points**2, axis=1), *share, *beyond, *edge_of(values, squares), unstable])
     return np.array([found.is_complete, found.found, *rows.sum(axis=1)])
+
+
+def edge_of(values: Floats, squares: Floats) -> tuple[Floats, Floats]:
+    """Of eigenvalues (n, N) at points with these squared slopes (n, N): the square of the disk's edge (n,), and by how much the
+    share in the outermost ring exceeds that of the radial law of these slopes (n,).
+    """
+    edge, more = np.mean(squares, axis=1), np.zeros(len(squares))
+    for k, own in enumerate(squares):
+        radius = OUTERMOST * np.sqrt(edge[k])
+        law = RadialLaw(np.full(own.size, 1.0 / own.size), own)
+        more[k] = np.mean(np.abs(values[k]) > radius) - float(law.outside(radius))
+    return edge, more
 
 
 def averages_of(theory: KacRice) -> dict[str, float]:
@@ -150,11 +166,13 @@ def averages_of(theory: KacRice) -> dict[str, float]:
     for low, high in pairwise(EDGES):
         of[f"share of {low:g} <= |x_i| < {high:g}, mu*"] = 2.0 * quad(theory.density, low, high)[0]
     of |= {f"share of |mu| > {r:g} r_max": float(law.outside(r * theory.r_max)) for r in RADII}
+    of["g^2 <phi'^2>, the square of the edge r_max"] = theory.r_max**2
+    of[f"share of |mu| > {OUTERMOST:g} of the edge by the slopes at each point, beyond that of their law"] = 0.0
     return of | {"share of unstable directions": theory.unstable_fraction}
 
 
 def against(claim: str, value: float, error: float, expected: float) -> Row:
-    """A row for a value within two standard errors of the theory's."""
+    """A row for a value within three standard errors of the theory's."""
     z = (value - expected) / error
     return Row(claim, f"{value:.5g} +- {error:.2g}, z = {z:+.2f}", f"{expected:.5g}, |z| < 3", abs(z) < 3.0)
 

@@ -23,34 +23,46 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     fixed = {axis: value for axis, value in options.select.items() if axis != "N"}
     figure = Figure(figsize=(WIDTH * 1.9, WIDTH * 0.85))
     plane, radial = figure.subplots(1, 2)
-    edge = float(dataset.radial_edge_theory.sel({options.curves: chosen[-1]})) if "radial_edge_theory" in dataset else None
-    _plane(plane, atlas.catalogue(options.sweep, N, **fixed, **{options.curves: chosen[-1]}), edge)
+    shown = dataset.sel({options.curves: chosen[-1]})
+    catalogue = atlas.catalogue(options.sweep, N, **fixed, **{options.curves: chosen[-1]})
+    edge = float(shown.radial_edge_theory) if "radial_edge_theory" in dataset else None
+    _plane(plane, catalogue, _leak(shown), edge)
     plane.set_title(f"{axis_label(options.curves)} = {chosen[-1]:g}, $N$ = {N}")
     for value, color in zip(chosen, colors(len(chosen)), strict=True):
         _radial(radial, dataset.sel({options.curves: value}), float(value), color, options.curves)
-    radial.set(xlabel=r"radius $|\lambda + 1|$", ylabel="density of eigenvalues", ylim=(0, None), xlim=(0, None))
+    radius = r"$|\lambda + 1|$" if _leak(shown) is None else r"$|\lambda - \gamma| / (1 - \gamma)$"
+    radial.set(xlabel=f"radius {radius}", ylabel="density of eigenvalues", ylim=(0, None), xlim=(0, None))
     radial.plot([], [], "k--", linewidth=0.8, label="Kac-Rice")
     radial.legend()
     note_failures(radial, dataset, "fixed_points")
     return figure
 
 
-def _plane(ax: Axes, catalogue: Any, edge: float | None) -> None:
-    """Eigenvalues at some of the fixed points, the line of stability and the edge of the bulk."""
+def _leak(dataset: Any) -> float | None:
+    """Of the map; None of the flow."""
+    return float(dataset.gamma) if "gamma" in dataset.coords else None
+
+
+def _plane(ax: Axes, catalogue: Any, leak: float | None, edge: float | None) -> None:
+    """Eigenvalues at some of the fixed points, the border of stability and the edge of the bulk."""
     few = np.unique(np.linspace(0, catalogue.sizes["entry"] - 1, _SHOWN).round().astype(int))
     z = catalogue.eigenvalue.isel(entry=few).values.ravel()
     ax.plot(z.real, z.imag, ".", color="#0072b2", markersize=1.6, markeredgewidth=0, rasterized=True)
+    circle = np.exp(1j * np.linspace(0, 2 * np.pi, 400))
     if edge is not None:
-        angle = np.linspace(0, 2 * np.pi, 400)
-        ax.plot(edge * np.cos(angle) - 1, edge * np.sin(angle), "k--", linewidth=0.8)
-    ax.axvline(0.0, color="0.5", linewidth=0.6)
+        border = edge * circle - 1 if leak is None else (1 - leak) * edge * circle + leak
+        ax.plot(border.real, border.imag, "k--", linewidth=0.8)
+    if leak is None:
+        ax.axvline(0.0, color="0.5", linewidth=0.6)
+    else:
+        ax.plot(circle.real, circle.imag, color="0.5", linewidth=0.6)
     ax.set(aspect="equal", xlabel=r"Re $\lambda$", ylabel=r"Im $\lambda$")
 
 
 def _radial(ax: Axes, dataset: Any, value: float, color: Any, axis: str) -> None:
-    density, count = dataset.radial_density.load(), dataset.n_fixed_points.load()
+    density, count, unit = dataset.radial_density.load(), dataset.n_fixed_points.load(), float(dataset.equivalent_gain.max())
     mean = (density.fillna(0) * (count / count.sum())).sum("realization")
-    reach = density.radius * value
-    ax.step(reach, mean / value, where="mid", color=color, linewidth=0.9, label=f"{axis_label(axis)} = {value:g}")
+    reach = density.radius * unit
+    ax.step(reach, mean / unit, where="mid", color=color, linewidth=0.9, label=f"{axis_label(axis)} = {value:g}")
     if "radial_density_theory" in dataset:
-        ax.plot(reach, dataset.radial_density_theory / value, "--", color=darker(color), linewidth=0.8)
+        ax.plot(reach, dataset.radial_density_theory / unit, "--", color=darker(color), linewidth=0.8)

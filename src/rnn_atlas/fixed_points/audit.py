@@ -23,7 +23,7 @@ class Audit:
 
     overlapping: pairs of certified balls that overlap. index_sum: of the certified signs; 1 of a complete set if phi is bounded
     (Poincare-Hopf). Per pool (pools,), NaN where it found nothing: `coverage` 1 - f1 / n (Good and Turing), `chao1`.
-    chao1_all: from the hits of all pools. chao2_curves: from the curves of the homotopy that hold a class; chao2_streams: from
+    chao1_all: from the hits of all pools. chao2_streams: from
     the streams that found it. recaptured: of the finds of drawn pools (`catalogue.DRAWN`), late in their streams, the share
     known before, or to other streams; lincoln_petersen: the classes estimated from all such finds. NaN where there are none.
     findings: what speaks against completeness, in words.
@@ -36,7 +36,6 @@ class Audit:
     coverage: Floats
     chao1: Floats
     chao1_all: float
-    chao2_curves: float
     chao2_streams: float
     lincoln_petersen: float
     recaptured: float
@@ -51,23 +50,21 @@ class Audit:
 
 def audit(equation: Equation, catalogue: Catalogue, certificates: Certificates) -> Audit:
     """The audit of a catalogue, with the certificates of its points."""
-    hits, many, classes = catalogue.hits(), catalogue.multiplicity, len(catalogue.points)
+    hits, many = catalogue.hits(), catalogue.multiplicity
     paired = many == 2
     balls = np.concatenate([catalogue.points, -catalogue.points[paired]])
     over = len(overlaps(balls, np.concatenate([certificates.radius, certificates.radius[paired]])))
     index_sum, certified = int(np.sum(many * certificates.sign)), int(np.sum(many * certificates.certified))
-    curves = catalogue.hit_pool == POOLS.index("homotopy")
-    by_curves = chao2(catalogue.hit_class[curves], catalogue.hit_start[curves], int(catalogue.starts[0]))
     by_streams = chao2(catalogue.hit_class, catalogue.hit_stream, catalogue.streams)
     all_hits = chao1(np.sum(hits, axis=1))
     recaptured, census, late = recapture(catalogue)
-    unseen = np.nanmax([0.0, all_hits - np.sum(np.any(hits, axis=1)), by_streams - classes, census - classes])
+    unseen = np.nanmax([0.0, *(np.array([all_hits, by_streams, census]) - np.sum(np.any(hits, axis=1)))])
     findings = _findings(equation, catalogue.count, certified, over, index_sum, float(unseen), recaptured, late)
     estimate = catalogue.count + float(unseen) * (2 if catalogue.is_odd else 1) * bool(findings)
     pools = [hits[:, p] for p in range(len(POOLS))]
     return Audit(
         catalogue.count, certified, over, index_sum, np.array([good_turing(own) for own in pools]),
-        np.array([chao1(own) for own in pools]), all_hits, by_curves, by_streams, census, recaptured, estimate, findings,
+        np.array([chao1(own) for own in pools]), all_hits, by_streams, census, recaptured, estimate, findings,
     )  # fmt: skip
 
 
@@ -114,8 +111,9 @@ def chao2(classes: Integers, occasions: Integers, count: int) -> float:
 
 
 def recapture(catalogue: Catalogue) -> tuple[float, float, int]:
-    """Of the finds of drawn pools in the later half of each stream the share known already; the classes there are, by
-    Lincoln and Petersen's estimate taken find by find (Schnabel 1938); how many finds there are in those halves.
+    """Of the finds of drawn pools in the later half of each stream the share known already; the classes there are, by Lincoln
+    and Petersen's estimate taken find by find (Schnabel 1938) in Chapman's form (1951), which is finite where none was known:
+    (M + 1) (n + 1) / (R + 1) - 1, R of n finds known, M classes on average known by then; how many finds are in those halves.
 
     Known is what the stream found before, or another stream at any time. NaN without such finds.
     """
@@ -137,5 +135,5 @@ def recapture(catalogue: Catalogue) -> tuple[float, float, int]:
     known, numbers, is_late = np.concatenate(known_before), np.concatenate(marked), np.concatenate(late)
     if known.size == 0:
         return np.nan, np.nan, 0
-    census = float(np.sum(numbers)) / float(np.sum(known)) if np.any(known) else np.inf
+    census = (float(np.mean(numbers)) + 1.0) * (known.size + 1.0) / (float(np.sum(known)) + 1.0) - 1.0
     return float(np.mean(known[is_late])), census, int(np.sum(is_late))

@@ -68,20 +68,31 @@ def certify(equation: Equation, points: Floats) -> Certificates:
 
 def _certify(equation: Equation, y: Floats) -> tuple[float, float, int, str]:
     """Radius, isolation, sign, reason."""
-    none, code = (np.nan, np.nan, 0), equation.code
+    code, sizes = equation.code, np.abs(equation.A)
     f, slope = phi_and_slope(y, code)
-    DG: Floats = np.eye(equation.N) - equation.A * slope
+    smooth = float(np.min(np.abs(y))) if code == THRESHOLD_LINEAR else np.inf
+    DG, inexact = np.eye(equation.N) - equation.A * slope, SLACK * UNIT * (sizes @ slope + 1.0)
+    return proof(DG, _residual_bound(equation, y, f), inexact, CURVATURE[code] * np.sum(sizes, axis=1), smooth)
+
+
+def proof(
+    DG: Floats, residual: Floats, inexact: Floats, curvature: Floats, smooth: float = np.inf
+) -> tuple[float, float, int, str]:
+    """Radius, isolation, sign and reason, of a point where DG (n, n) is the derivative.
+
+    Bounds of every row (n,): `residual` of |G|, `inexact` of the sum of errors of DG, `curvature` of the sum of sizes of second
+    derivatives, which holds within the radius `smooth`.
+    """
+    none = (np.nan, np.nan, 0)
     try:
         M = np.abs(inverse := np.asarray(np.linalg.inv(DG), float))
     except np.linalg.LinAlgError:
         return *none, "the Jacobian is singular"
-    Z1 = _defect(equation, slope, DG, inverse)
+    Z1 = float(np.max(defect(DG, inverse, inexact))) * MARGIN
     if not Z1 < 1.0:
         return *none, f"the Jacobian is too near to a singular one: |1 - M DG| is {Z1:.1e}, not below 1"
-    Y = float(np.max(M @ _residual_bound(equation, y, f))) * MARGIN
-    Z2 = CURVATURE[code] * float(np.max(M @ np.sum(np.abs(equation.A), axis=1))) * MARGIN
-    isolation = float(np.min(np.abs(y))) if code == THRESHOLD_LINEAR else np.inf
-    isolation = min(isolation, (1.0 - Z1) / Z2) if Z2 > 0.0 else isolation
+    Y, Z2 = float(np.max(M @ residual)) * MARGIN, float(np.max(M @ curvature)) * MARGIN
+    isolation = min(smooth, (1.0 - Z1) / Z2) if Z2 > 0.0 else smooth
     room = (1.0 - Z1) ** 2 - 2.0 * Y * Z2
     radius = 2.0 * Y / (1.0 - Z1 + np.sqrt(max(room, 0.0))) * MARGIN
     if not (room > 0.0 and radius < isolation):
@@ -90,24 +101,24 @@ def _certify(equation: Equation, y: Floats) -> tuple[float, float, int, str]:
     return (radius, isolation, sign, "") if sign else (*none, "the sign of the Jacobian's determinant is lost in rounding")
 
 
-def _gamma(n: int) -> float:
+def gamma(n: int) -> float:
+    """Bound of the relative error of a sum of n products."""
     return n * UNIT / (1.0 - n * UNIT)
 
 
-def _defect(equation: Equation, slope: Floats, DG: Floats, inverse: Floats) -> float:
-    """Z1: |1 - M DG|, what is rounded in that product, and what was in DG."""
-    N, M = equation.N, np.abs(inverse)
+def defect(DG: Floats, inverse: Floats, inexact: Floats) -> Floats:
+    """(n,) row sums of |1 - M DG|, of what is rounded in that product, and of what was in DG, `inexact` (n,) of its rows."""
+    N, M = len(DG), np.abs(inverse)
     product = np.sum(np.abs(np.eye(N) - inverse @ DG), axis=1)
-    rounded = _gamma(N + 2) * (M @ np.sum(np.abs(DG), axis=1) + 1.0)
-    inexact = SLACK * UNIT * (M @ (np.abs(equation.A) @ slope + 1.0))
-    return float(np.max(product + rounded + inexact)) * MARGIN
+    rounded = gamma(N + 2) * (M @ np.sum(np.abs(DG), axis=1) + 1.0)
+    return np.asarray(product + rounded + M @ inexact)
 
 
 def _residual_bound(equation: Equation, y: Floats, f: Floats) -> Floats:
     """(N,) bounds of |G(y)|."""
     G = np.abs(y - equation.A @ f - equation.b)
     return np.asarray(
-        G + (_gamma(y.size + 2) + SLACK * UNIT) * (np.abs(y) + np.abs(equation.A) @ np.abs(f) + np.abs(equation.b))
+        G + (gamma(y.size + 2) + SLACK * UNIT) * (np.abs(y) + np.abs(equation.A) @ np.abs(f) + np.abs(equation.b))
     )
 
 
@@ -117,7 +128,7 @@ def _certified_sign(DG: Floats, M: Floats, Z1: float) -> int:
     room, sizes = np.zeros((N, padded(N, LANES))), np.zeros(N)
     room[:, :N] = DG
     sign = sign_of_determinant(room, sizes)
-    return int(sign) if Z1 + _gamma(N) * float(np.max(M @ sizes)) * MARGIN < 1.0 else 0
+    return int(sign) if Z1 + gamma(N) * float(np.max(M @ sizes)) * MARGIN < 1.0 else 0
 
 
 def overlaps(points: Floats, radius: Floats) -> list[tuple[int, int]]:

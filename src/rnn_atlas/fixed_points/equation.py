@@ -41,14 +41,14 @@ class Equation:
 
     @classmethod
     def of(cls, J: Floats, drive: Floats, coefficients: Coefficients, column: int, code: int) -> "Equation":
-        """That of a model's point: J (N, N) at unit gain as its random part, drive (N,).
+        """That of a model's point: J (N, N) with the gain behind f, drive (N,).
 
-        x = leak x + weight (gain_out J f(gain_in x) + drive) gives y = gain_in x, A = gain_in weight gain_out J / (1 - leak).
+        x = leak x + weight (J f(gain_in x) + drive) gives y = gain_in x, A = gain_in weight J / (1 - leak).
         At gain_in = 0 there is one fixed point, which an equation without couplings has too.
         """
         c = coefficients
         gain, share = float(c.gain_in[column]), float(c.weight[column] / (1.0 - c.leak[column]))
-        A, b = share * c.gain_out[column] * J, share * drive
+        A, b = share * J, share * drive
         if gain == 0.0:
             return cls(np.zeros_like(A), A @ phi_and_slope(np.zeros(b.size), code)[0] + b, code)
         return cls(gain * A, gain * b, code, gain)

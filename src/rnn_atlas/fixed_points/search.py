@@ -25,13 +25,15 @@ SATURATED = 12.0
 """Beyond |y| = 12 every bounded phi is flat."""
 SHARES = {"homotopy": 0.05, "branches": 0.65, "perturbed": 0.2, "mean_field": 0.05, "trajectory": 0.05}
 """Of the factorizations. Where most points are found per factorization (measured: N = 100, g = 3 and 4) goes most."""
+ALIKE = 0.01
+"""States of a trajectory that are nearer than this, relative to their root mean square, are one start."""
 AMPLITUDES = (1.0, 2.0)
 """Of perturbations, relative to the root mean square of the point perturbed."""
 
 
 @dataclass(frozen=True)
 class Starts:
-    """What descents may start from: points of a `trajectory` (T, N), and random ones.
+    """What descents may start from: points of a `trajectory` (T, N), each once, and random ones.
 
     These are Gaussian of this `mean` and `variance`, numbers or (N,), the variance times a number from 0.3 to 1.1; or, without
     a variance, y = A s + b of independent activities s, uniform between the bounds of phi.
@@ -89,6 +91,16 @@ class _Hunt:
         origin, size = np.zeros((1, e.N)), np.zeros(1)
         self.factorizations[0] += polish_all(self.terms, self.room, origin, e.goal, size)
         self.visits += [0] * len(self.register.add(origin[size <= e.goal]))
+        self.states = self._shuffled_states()
+
+    def _shuffled_states(self) -> list[Floats]:
+        """Those of the trajectory that differ, in random order: one at rest is one start, however often it was recorded."""
+        path = self.given.trajectory
+        if path is None or not len(path):
+            return []
+        distinct = Register(self.equation.N, self.equation.is_odd, ALIKE * float(np.linalg.norm(path)) / np.sqrt(len(path)))
+        distinct.add(path)
+        return [distinct.points[k] for k in self.generator.permutation(len(distinct.points))]
 
     @property
     def spent(self) -> int:
@@ -106,7 +118,7 @@ class _Hunt:
             return self.equation.is_odd or self.equation.is_bounded
         if pool in ("branches", "perturbed"):
             return bool(self.visits)
-        return pool == "mean_field" or self.given.trajectory is not None
+        return pool == "mean_field" or bool(self.states)
 
     def take(self, pool: str, budget: int) -> None:
         """One curve or one batch of descents."""
@@ -157,11 +169,12 @@ class _Hunt:
     # ---- descents ----
 
     def _descend(self, pool: int) -> None:
-        e, points, sizes = self.equation, np.array([self._start(POOLS[pool]) for _ in range(BATCH)]), np.zeros(BATCH)
+        e, many = self.equation, min(BATCH, len(self.states)) if POOLS[pool] == "trajectory" else BATCH
+        points, sizes = np.array([self._start(POOLS[pool]) for _ in range(many)]), np.zeros(many)
         self.factorizations[pool] += descend_all(self.terms, self.room, self.slope, points, e.goal, sizes)
         good = np.flatnonzero(sizes <= e.goal)
         self._record(pool, points[good], good)
-        self.starts[pool] += BATCH
+        self.starts[pool] += many
 
     def _start(self, pool: str) -> Floats:
         e, random = self.equation, self.generator
@@ -169,8 +182,8 @@ class _Hunt:
             y = self.register.points[int(random.integers(len(self.visits)))]
             size = np.sqrt(np.mean(y**2)) or 1.0
             return np.asarray(y + random.uniform(*AMPLITUDES) * size * random.standard_normal(e.N))
-        if pool == "trajectory" and self.given.trajectory is not None:
-            return np.array(self.given.trajectory[int(random.integers(len(self.given.trajectory)))])
+        if pool == "trajectory":
+            return self.states.pop()
         if self.given.variance is None:
             return np.asarray(e.A @ random.uniform(*e.activities, e.N) + e.b)
         spread = np.sqrt(random.uniform(0.3, 1.1) * np.asarray(self.given.variance, float))

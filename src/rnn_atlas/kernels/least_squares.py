@@ -45,7 +45,7 @@ def descend_all(terms, room, slope, points, goal, sizes):
     """
     used = 0
     for k in range(points.shape[0]):
-        sizes[k], _, count = descend(terms, room, slope, points[k], 0.0, STEPS)
+        sizes[k], _, count = descend(terms, room, slope, points[k], NEAR, 0.0, STEPS)
         used += count
         if sizes[k] <= NEAR:
             sizes[k], count = polish(terms, room, points[k], goal)
@@ -54,18 +54,18 @@ def descend_all(terms, room, slope, points, goal, sizes):
 
 
 @compiled
-def settle_all(terms, room, slope, points, flat, most, sizes, slopes):
-    """From points (n, N), in place, to minima of the kinetic energy where |gradient| <= flat |residual|.
+def settle_all(terms, room, slope, points, goal, flat, most, sizes, slopes):
+    """From points (n, N), in place, to minima of the kinetic energy where |gradient| <= flat |residual|, or residuals <= goal.
 
     sizes (n,): of the residuals; slopes (n,): |gradient| / |residual|, larger than `flat` where `most` steps were too few.
     """
     for k in range(points.shape[0]):
-        sizes[k], slopes[k], _ = descend(terms, room, slope, points[k], flat, most)
+        sizes[k], slopes[k], _ = descend(terms, room, slope, points[k], goal, flat, most)
 
 
 @uncounted
-def descend(terms, room, slope, y, flat, most):
-    """Descends from y, in place, until the residual is at most NEAR everywhere or `most` factorizations are spent.
+def descend(terms, room, slope, y, near, flat, most):
+    """Descends from y, in place, until the residual is at most `near` everywhere or `most` factorizations are spent.
 
     flat > 0: or |gradient| <= flat |residual|; flat = 0: or PATIENCE steps gain less than a tenth. Returns (largest residual,
     |gradient| / |residual|, factorizations).
@@ -73,7 +73,7 @@ def descend(terms, room, slope, y, flat, most):
     size = evaluate(terms, room, y, 0.0, room.no_force)
     energy, used, damping, growth, moved = _energy(room.residual), 0, -1.0, 2.0, True
     marked, since, steepness = energy, 0, np.inf
-    while used < most and size > NEAR and size < np.inf and growth < 1e6 and (flat > 0.0 or since < PATIENCE):
+    while used < most and size > near and size < np.inf and growth < 1e6 and (flat > 0.0 or since < PATIENCE):
         if moved:
             steepness = _linearize(terms, room, slope) / math.sqrt(2.0 * energy)
             if steepness <= flat:

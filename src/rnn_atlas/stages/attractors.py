@@ -119,13 +119,14 @@ def shows_ruelle_takens(regimes: Sequence[int], *, is_flow: bool) -> bool:
     """Whether regimes, in order of the gain, go from a fixed point over one frequency to a second or a locking, then to chaos.
 
     SOURCE: Newhouse, Ruelle & Takens 1978, Commun. Math. Phys. 64, 35. Undecided gains are passed over; chaos must not come
-    before the rest.
+    before the rest, nor may a fixed point, or a periodic motion of a map that is not locked, come between the last two.
     """
     circle = Regime.PERIODIC if is_flow else Regime.INVARIANT_CIRCLE
+    simple = {Regime.FIXED_POINT} if is_flow else {Regime.FIXED_POINT, Regime.PERIODIC}
     wanted = [{Regime.FIXED_POINT}, {circle}, {Regime.TORUS, Regime.LOCKED}, {Regime.CHAOTIC}]
     for regime in regimes:
         if wanted and regime in wanted[0]:
             wanted.pop(0)
-        elif len(wanted) > 1 and regime == Regime.CHAOTIC:
+        elif regime in ({Regime.CHAOTIC} if len(wanted) > 1 else simple if wanted else ()):
             return False
     return not wanted

@@ -23,9 +23,8 @@ from rnn_atlas.contracts import (
     Variable,
 )
 from rnn_atlas.fixed_points.catalogue import POOLS, Catalogue, merged
-from rnn_atlas.fixed_points.certificate import CURVATURE
-from rnn_atlas.fixed_points.equation import BOUNDS, LARGEST, ODD, Equation, phi_and_slope
-from rnn_atlas.fixed_points.reduced import LARGEST_RANK, LowRank
+from rnn_atlas.fixed_points.equation import LARGEST, ODD, Equation
+from rnn_atlas.fixed_points.reduced import LARGEST_RANK, LowRank, enumeration_bytes
 from rnn_atlas.fixed_points.search import Starts, search
 from rnn_atlas.identity import stream
 from rnn_atlas.kernels.simulate import advance
@@ -37,7 +36,7 @@ from rnn_atlas.stages.fixed_point_observables import (
     RADII,
     Found,
     enumerated,
-    equivalent_gain,
+    equivalent_gains,
     no_slow_points,
     of_catalogue,
     padded_together,
@@ -97,13 +96,20 @@ class FixedPoints(Stage):
     @staticmethod
     def complaint(context: Context, axes: Mapping[str, Sequence[Number]]) -> str | None:
         """The Jacobian is dense: several hundred neurons, or a structure of low rank alone."""
-        parameters = {name: values[-1] for name, values in axes.items()}
+        parameters = {name: max(values) for name, values in axes.items()}
         network = NetworkIdentity(context.ensemble.name, "", tuple(parameters.items()))
-        is_dense = context.ensemble.nonzeros(network, context.ensemble_options) > 0 or axes.get("rank", [0])[-1] > LARGEST_RANK
-        if is_dense and network.N > LARGEST:
+        if network.N > LARGEST and not is_enumerated(network, context):
             return (
                 f"fixed points are searched for in networks of at most {LARGEST} neurons, or of rank {LARGEST_RANK} at most "
                 f"and without a random part; got N = {network.N}. Take a smaller N"
+            )
+        extremes = tuple((name, max(values, key=abs)) for name, values in axes.items())
+        c = context.model.coefficients(Tile(network, (extremes,)), context.model_options)
+        has_input = bool(c.offset[0] or c.spread[0]) or CODES[context.model_options.transfer] not in ODD
+        if has_input and not set(context.options.pools) - {"branches", "perturbed"}:
+            return (
+                "branches and perturbed start from fixed points found before, and with an input none is known at first; got no "
+                "other pools. Add homotopy"
             )
         return None
 
@@ -116,9 +122,11 @@ class FixedPoints(Stage):
     def cost(tile: Tile, context: Context) -> Cost:
         """N^3 flops per factorization with its residuals; 30 N^3 per fixed point for certificate and eigenvalues."""
         N, options = tile.network.N, context.options
-        if context.ensemble.nonzeros(tile.network, context.ensemble_options) == 0:
-            stored = 8.0 * N * (options.samples + 20)
-            return Cost(flops=0.0, work=2 * stored, stored=stored, elementwise=1e4 * N)
+        if is_enumerated(tile.network, context):
+            rank = dict(tile.network.parameters).get("rank", 0)
+            stored = 8.0 * N * (options.samples + 20) * len(tile)
+            work = 2 * stored + enumeration_bytes(N, int(rank))
+            return Cost(flops=0.0, work=work, stored=stored, elementwise=1e4 * N * len(tile))
         found = min(options.factorizations / _PER_POINT, 20_000.0)
         entries = found * options.streams if tile.part is None else found
         flops = (2.0 * options.factorizations + 30.0 * found) * N**3 * len(tile)
@@ -148,22 +156,24 @@ class FixedPoints(Stage):
     def merge(tile: Tile, context: Context, parts: Sequence[TileResult]) -> TileResult:
         """The streams' catalogues made one, and audited."""
         network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-        if not network.has_random:
+        if is_enumerated(tile.network, context):
             return _finished(tile, context, [None])
         equation = equation_of(network, tile, context, 0)
         catalogues = [_from_arrays({k: v[0] for k, v in part.values.items()}, equation) for part in parts]
         return _finished(tile, context, [merged(equation, catalogues)])
 
 
+def is_enumerated(network: NetworkIdentity, context: Context) -> bool:
+    """Whether a structure of low rank alone couples, whose fixed points need no search."""
+    is_low_rank = dict(network.parameters).get("rank", 0) <= LARGEST_RANK
+    return is_low_rank and context.ensemble.nonzeros(network, context.ensemble_options) == 0
+
+
 def equation_of(network: Network, tile: Tile, context: Context, column: int) -> Equation:
     """What the fixed points of one point of the tile solve: x = leak x + weight (J f(gain_in x) + drive)."""
     c = context.model.coefficients(tile, context.model_options)
-    share, gain = c.weight[column] / (1.0 - c.leak[column]), float(c.gain_in[column])
-    A, b = share * network.dense(c.gain_out[column]), share * quenched_drive(tile, context)[:, column]
-    code = CODES[context.model_options.transfer]
-    if gain == 0.0:  # f is constant
-        return Equation(np.zeros_like(A), A @ phi_and_slope(np.zeros(b.size), code)[0] + b, code)
-    return Equation(gain * A, gain * b, code, gain)
+    J, drive = network.dense(c.gain_out[column]), quenched_drive(tile, context)[:, column]
+    return Equation.of(J, drive, c, column, CODES[context.model_options.transfer])
 
 
 def low_rank_of(network: Network, tile: Tile, context: Context, column: int) -> LowRank:
@@ -175,23 +185,21 @@ def low_rank_of(network: Network, tile: Tile, context: Context, column: int) -> 
         network.right,
         share * quenched_drive(tile, context)[:, column],
         float(c.gain_in[column]),
-        lambda y: phi_and_slope(y, code)[0],
-        lambda y: phi_and_slope(y, code)[1],
-        1.0 if code in BOUNDS else np.inf,
-        CURVATURE[code],
+        code,
     )
 
 
 def _searched(tile: Tile, context: Context, column: int) -> Catalogue | None:
-    """One stream; nothing is to be searched for where the structure alone couples."""
-    network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
-    if not network.has_random:
+    """One stream; nothing is to be searched for where all fixed points are enumerated."""
+    if is_enumerated(tile.network, context):
         return None
+    network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
     path = trajectory(network, tile, context)[column]
     equation = equation_of(network, tile, context, column)
     usable = bool(np.all(np.isfinite(path)))
     spread = float(np.mean(path**2)) if usable else None
-    starts = Starts(equation.gain * path, 0.0, equation.gain**2 * spread) if usable and spread is not None else Starts()
+    own = equation.gain * path[tile.part or 0 :: context.options.streams]  # no two streams start from one state
+    starts = Starts(own, 0.0, equation.gain**2 * spread) if usable and spread is not None else Starts()
     generator = stream(context.seed, "fixed points", tile.network, tile.part or 0)
     options = context.options
     return search(equation, generator, options.factorizations, starts, options.pools)
@@ -218,11 +226,12 @@ def _finished(tile: Tile, context: Context, catalogues: Sequence[Catalogue | Non
     """What is stored of a tile's points."""
     network = context.ensemble.build(tile.network, context.ensemble_options, context.seed)
     paths, c = trajectory(network, tile, context), context.model.coefficients(tile, context.model_options)
+    gains, units = equivalent_gains(tile, context)
     exchanged = stream(context.seed, "exchanged neurons", tile.network).permutation(tile.network.N)
     rows = []
     for column, catalogue in enumerate(catalogues):
         leak = float(c.leak[column]) if context.model.time_unit == "step" else None
-        found = Found(leak, float(equivalent_gain(c)[column]), paths[column], exchanged)
+        found = Found(leak, float(gains[column]), float(units[column]), paths[column], exchanged)
         if catalogue is None:
             problem = low_rank_of(network, tile, context, column)
             is_odd = CODES[context.model_options.transfer] in ODD and not np.any(problem.b)

@@ -22,7 +22,7 @@ from rnn_atlas.contracts import (
     Upstream,
     Variable,
 )
-from rnn_atlas.stages.fixed_point_observables import COORDINATES, RADII, equivalent_gain
+from rnn_atlas.stages.fixed_point_observables import COORDINATES, RADII, equivalent_gains
 from rnn_atlas.status import Status
 
 _SOURCE = "Stubenrauch, Keup, Kurth, Helias & van Meegen 2022, arXiv 2210.07877"
@@ -86,7 +86,7 @@ class KacRice(Stage):
     @staticmethod
     def compute(tile: Tile, context: Context, upstream: Upstream | None) -> TileResult:
         """Every point on its own."""
-        gains = equivalent_gain(context.model.coefficients(tile, context.model_options))
+        gains, _ = equivalent_gains(tile, context)
         parameters = [dict(tile.network.parameters) | dict(point) for point in tile.points]
         rows = [_point(values, float(gain), context) for values, gain in zip(parameters, gains, strict=True)]
         status = np.array([row.pop("status") for row in rows], np.int8)

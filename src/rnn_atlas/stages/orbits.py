@@ -68,6 +68,16 @@ class Family:
         x = from_blocks(p.Z, p.N, 3)
         return x[:, 0], derivative, (x[:, 1] - x[:, 2]) / (tile.column("g")[1] - tile.column("g")[2])
 
+    def states(self, u: Floats, gain: float, count: int) -> Floats:
+        """(count, N) states u, F(u), ..."""
+        tile, out = Tile(self.identity, ((("g", gain), *self.point),)), np.tile(u, (count, 1))
+        if count > 1:
+            p = prepare_problem(self.network, tile, self.context, u[:, None], None)
+        for step in range(1, count):
+            advance(p.method, p.code, p.couplings, p.columns, p.Z, p.work, step, 1)
+            out[step] = from_blocks(p.Z, p.N, 1)[:, 0]
+        return out
+
 
 @dataclass(frozen=True)
 class Orbit:

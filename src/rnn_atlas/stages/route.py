@@ -35,7 +35,7 @@ from rnn_atlas.stages.columns import column_blocks
 from rnn_atlas.stages.ladder import DIRECTIONS, RADII, at_gains, averaged, climbed, ladder_gains, simulated
 from rnn_atlas.stages.lyapunov import Lyapunov
 from rnn_atlas.stages.orbits import Event, Family, loss_of_stability
-from rnn_atlas.stages.simulation import Schedule, network_bytes, product_flops
+from rnn_atlas.stages.simulation import Schedule, network_bytes, product_flops, random_direction
 from rnn_atlas.status import ATTRACTORS, Regime, Status
 from rnn_atlas.theory.spectra import Onset
 
@@ -159,7 +159,7 @@ def _ladder(
     for d, direction in enumerate(DIRECTIONS):
         column, ordered = d * len(tile) + point, gains[::direction]
         mine = [{name: value[column] for name, value in values.items()} for values in found]
-        path = [_rung(m, float(g), context) for m, g in zip(mine, ordered, strict=True)]
+        path = [_rung(m, float(g), family) for m, g in zip(mine, ordered, strict=True)]
         events = list(changes(path, lambda rung, until: _followed(family, rung, until)))
         path = with_locking(path, events)
         way = _stored(mine, path) | _events(path, events)
@@ -171,9 +171,9 @@ def _ladder(
     return values | {"route_ruelle_takens": np.array(shown, np.int8)}
 
 
-def _rung(m: dict[str, Any], gain: float, context: Context) -> Rung:
+def _rung(m: dict[str, Any], gain: float, family: Family) -> Rung:
     """The attractor at one gain, from what was measured there."""
-    is_flow = context.model.time_unit == "tau"
+    is_flow = family.context.model.time_unit == "tau"
     evidence = Evidence(
         returns=Regime(int(m["returns"])), exponents=m["exponent"], errors=m["exponent_se"], time=float(m["averaging_time"]),
         is_all=m["exponent"].size == m["state"].size, fraction=float(m["line_fraction"]),
@@ -188,7 +188,9 @@ def _rung(m: dict[str, Any], gain: float, context: Context) -> Rung:
     )  # fmt: skip
     if not 0 < rung.returns_after <= m["activity"].size:
         return rung
-    return replace(rung, fingerprint=float(np.mean(m["activity"][-rung.returns_after :] ** 2)))  # of an orbit one period tells
+    direction = random_direction(Tile(family.identity, ()), family.context)
+    overlap = family.states(rung.state, gain, rung.returns_after) @ direction
+    return replace(rung, fingerprint=float(np.mean(overlap**2)))  # of an orbit one period tells
 
 
 def _followed(family: Family, rung: Rung, until: float) -> Event | None:
