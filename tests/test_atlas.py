@@ -155,6 +155,11 @@ def test_a_regime_is_a_small_integer_that_says_what_it_means(finished: Finished)
     """g = 0.5 is below onset: u = 0 for these networks. With noise the state fluctuates."""
     regime = rnn_atlas.open(finished.results)["plane"].regime
     assert regime.dtype == np.int8
+    assert [str(name) for name in rnn_atlas.named(regime).values.ravel()] == [
+        Regime(int(code)).name.lower() for code in regime.values.ravel()
+    ]
+    with pytest.raises(StoreError, match="lambda_max has none"):
+        rnn_atlas.named(rnn_atlas.open(finished.results)["plane"].lambda_max)
     meanings = dict(zip(regime.attrs["flag_values"], regime.attrs["flag_meanings"].split(), strict=True))
     assert meanings == {int(r): r.name.lower() for r in SIMULATED}
     assert np.all(regime.sel(g=0.5, sigma=0.0).values == Regime.FIXED_POINT)

@@ -205,6 +205,22 @@ def test_an_audit_tells_of_a_planted_point_and_of_a_duplicate(complete: tuple[Eq
     assert (report.overlapping, report.is_complete) == (2, False)  # the point and its mirror image
 
 
+def test_an_audit_tells_of_a_class_that_was_found_only_once(complete: tuple[Equation, Catalogue]) -> None:
+    """Chao's lower bound of the unseen is 0 for one class found once; a class as rare may be missing all the same."""
+    equation, catalogue = complete
+    last = len(catalogue.points) - 1
+    finds = np.flatnonzero(catalogue.hit_class == last)
+    kept = np.setdiff1d(np.arange(catalogue.hit_class.size), finds[1:])
+    rare = replace(
+        catalogue, hit_class=catalogue.hit_class[kept], hit_pool=catalogue.hit_pool[kept],
+        hit_start=catalogue.hit_start[kept], hits_per_stream=(),
+    )  # fmt: skip
+    findings = audit(equation, rare, certify(equation, rare.points)).findings
+    assert [text for text in findings if "only once" in text] == [
+        "1 classes were found only once, so others as rare may be missing"
+    ]
+
+
 def test_a_list_from_too_short_a_search_is_not_called_complete() -> None:
     equation = gaussian(60, 4.0, 1)
     report = audited(equation, found(equation, 1500))

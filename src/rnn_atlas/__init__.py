@@ -5,14 +5,14 @@
 >>> atlas["g_gamma"].lambda_max.mean("realization").plot()  # doctest: +SKIP
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rnn_atlas.atlas import Atlas
 
-__all__ = ["open"]
+__all__ = ["named", "open"]
 
 
 def open(path: "str | Path") -> "Atlas":
@@ -20,3 +20,10 @@ def open(path: "str | Path") -> "Atlas":
     from rnn_atlas.atlas import open_atlas
 
     return open_atlas(path)
+
+
+def named(codes: Any) -> Any:
+    """Names in the place of codes of regimes, attractors, events, statuses: see `rnn_atlas.atlas.named`."""
+    from rnn_atlas.atlas import named as names_of
+
+    return names_of(codes)

@@ -138,3 +138,14 @@ def _opened(path: Path, group: str) -> xr.Dataset:
 def open_atlas(path: str | Path) -> Atlas:
     """The atlas in this results folder. Reads receipts only; a sweep's metadata when it is asked for, values when used."""
     return Atlas(path)
+
+
+def named(codes: xr.DataArray) -> xr.DataArray:
+    """The names of codes, the shape and coordinates of the codes, by `flag_values` and `flag_meanings` (CF conventions 3.5).
+
+    StoreError if the variable is no code.
+    """
+    if "flag_meanings" not in codes.attrs:
+        raise StoreError(f"codes have flag_meanings, such as regime and status_simulation; {codes.name} has none")
+    meanings = dict(zip(np.atleast_1d(codes.attrs["flag_values"]), str(codes.attrs["flag_meanings"]).split(), strict=True))
+    return codes.copy(data=np.vectorize(meanings.__getitem__, otypes=[object])(codes.values).astype(str))

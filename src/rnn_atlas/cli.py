@@ -261,16 +261,15 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _query(arguments: argparse.Namespace) -> int:
-    from rnn_atlas.query import as_frame, select
+    from rnn_atlas.query import as_frame, select, with_names
 
     selection = select(arguments.results, arguments.variable, arguments.sweep, arguments.sel, arguments.mean)
     if arguments.netcdf:
         selection.to_netcdf(arguments.netcdf, engine="scipy")
-    frame = as_frame(selection)
     if arguments.csv:
-        frame.to_csv(arguments.csv)
+        as_frame(selection).to_csv(arguments.csv)
     if not arguments.csv and not arguments.netcdf:
-        print(frame.to_string())
+        print(as_frame(with_names(selection)).to_string())
     return 0
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from rnn_atlas.atlas import Atlas, open_atlas
+from rnn_atlas.atlas import Atlas, named, open_atlas
 from rnn_atlas.errors import StoreError
 
 
@@ -60,6 +60,12 @@ def _sweep_of(atlas: Atlas, variables: list[str]) -> str:
 def _check_axis(dataset: xr.Dataset, axis: str) -> None:
     if axis not in dataset.coords:
         raise StoreError(f"the axes are {', '.join(map(str, dataset.coords))}; got {axis!r}")
+
+
+def with_names(selection: xr.Dataset) -> xr.Dataset:
+    """The selection with names in the place of codes, but for averages of them."""
+    codes = [name for name, v in selection.items() if "flag_meanings" in v.attrs and v.dtype.kind in "iu"]
+    return selection.assign({name: named(selection[name]) for name in codes})
 
 
 def as_frame(selection: xr.Dataset) -> Any:

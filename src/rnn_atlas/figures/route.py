@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rnn_atlas.atlas import Atlas
+from rnn_atlas.atlas import Atlas, named
 from rnn_atlas.figures.attractors import paint
 from rnn_atlas.figures.style import WIDTH, axis_label, colors, held, label, note_failures
 from rnn_atlas.figures.theory_lines import outside_legend
@@ -65,14 +65,11 @@ def chosen_network(dataset: xr.Dataset, realization: int | None) -> tuple[int, s
 
 def events(ladder: xr.Dataset) -> list[tuple[str, float, float]]:
     """Name, gain, and half width (0: located) of the events of a ladder, (ladder_gain,), in one direction."""
-    meanings = dict(
-        zip(ladder.route_event.attrs["flag_values"], str(ladder.route_event.attrs["flag_meanings"]).split(), strict=True)
-    )
-    found = []
+    names, found = named(ladder.route_event).values, []
     for k in np.flatnonzero(ladder.route_event.values):
         left, until, at = (float(v) for v in (ladder.ladder_gain[k], ladder.route_event_until[k], ladder.route_event_g[k]))
         middle, half = (at, 0.0) if np.isfinite(at) else ((left + until) / 2, abs(until - left) / 2)
-        found.append((meanings[int(ladder.route_event[k])], middle, half))
+        found.append((str(names[k]), middle, half))
     return found
 
 

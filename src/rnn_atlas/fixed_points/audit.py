@@ -59,7 +59,8 @@ def audit(equation: Equation, catalogue: Catalogue, certificates: Certificates) 
     all_hits = chao1(np.sum(hits, axis=1))
     recaptured, census, late = recapture(catalogue)
     unseen = np.nanmax([0.0, *(np.array([all_hits, by_streams, census]) - np.sum(np.any(hits, axis=1)))])
-    findings = _findings(equation, catalogue.count, certified, over, index_sum, float(unseen), recaptured, late)
+    once = int(np.sum(np.sum(hits, axis=1) == 1))
+    findings = _findings(equation, catalogue.count, certified, over, index_sum, float(unseen), once, recaptured, late)
     estimate = catalogue.count + float(unseen) * (2 if catalogue.is_odd else 1) * bool(findings)
     pools = [hits[:, p] for p in range(len(POOLS))]
     return Audit(
@@ -69,7 +70,15 @@ def audit(equation: Equation, catalogue: Catalogue, certificates: Certificates) 
 
 
 def _findings(
-    equation: Equation, found: int, certified: int, over: int, index_sum: int, unseen: float, recaptured: float, late: int
+    equation: Equation,
+    found: int,
+    certified: int,
+    over: int,
+    index_sum: int,
+    unseen: float,
+    once: int,
+    recaptured: float,
+    late: int,
 ) -> tuple[str, ...]:
     """What speaks against completeness."""
     bounded = equation.is_bounded
@@ -79,6 +88,7 @@ def _findings(
         (bounded and index_sum != 1, f"the indices sum up to {index_sum}, not to 1"),
         (bounded and found % 2 == 0, f"the number of fixed points, {found}, is even"),
         (unseen >= 0.5, f"some {unseen:.1f} classes are estimated to be unseen"),
+        (once > 0, f"{once} classes were found only once, so others as rare may be missing"),
         (late < INDEPENDENT, f"independent starts found {late} points in the later half, too few to tell"),
         (recaptured < 1.0, f"of the points that independent starts found, {recaptured:.1%} were known"),
     )

@@ -17,8 +17,8 @@ CURVE = 1000
 """Factorizations of one curve at most: longer ones come back to where they were."""
 BATCH = 8
 """Descents at a time."""
-SETTLED = 6
-"""Hits per class that bring nothing new, after which a search may end."""
+SETTLED = 12
+"""Hits per class that bring nothing new, after which a search may end, if each was found twice."""
 INDEPENDENT = 20
 """Hits of drawn pools that there have to be by then."""
 SATURATED = 12.0
@@ -57,7 +57,7 @@ def search(
 
     A pure function of its arguments and the generator's state. pools: which of POOLS take part, those that have anything to
     start from; they share the budget in the ratio of SHARES. settle: end earlier where SETTLED hits per class known have
-    brought no new one, and drawn pools that take part found INDEPENDENT points.
+    brought no new one, none was found only once, and drawn pools that take part found INDEPENDENT points.
     """
     if unknown := [name for name in pools if name not in POOLS]:
         raise AtlasError(f"a search for fixed points starts from {', '.join(POOLS)}; got {', '.join(unknown)}")
@@ -72,13 +72,16 @@ def search(
 
 @dataclass
 class _Hunt:
-    """A search under way. visits: per class, how often curves started there or came by; quiet: hits since the last new one."""
+    """A search under way. Per class, `visits`: how often curves started there or came by; `times`: how often it was found.
+    quiet: hits since the last new one.
+    """
 
     equation: Equation
     generator: np.random.Generator
     given: Starts
     hits: list[tuple[int, int, int]] = field(init=False, default_factory=list)
     visits: list[int] = field(init=False, default_factory=list)
+    times: list[int] = field(init=False, default_factory=list)
     quiet: int = field(init=False, default=0)
     drawn_hits: int = field(init=False, default=0)
 
@@ -91,6 +94,7 @@ class _Hunt:
         origin, size = np.zeros((1, e.N)), np.zeros(1)
         self.factorizations[0] += polish_all(self.terms, self.room, origin, e.goal, size)
         self.visits += [0] * len(self.register.add(origin[size <= e.goal]))
+        self.times += [0] * len(self.visits)
         self.states = self._shuffled_states()
 
     def _shuffled_states(self) -> list[Floats]:
@@ -110,7 +114,7 @@ class _Hunt:
         """Whether nothing new has come for long."""
         drawn = any(POOLS.index(pool) in DRAWN and self.can(pool) for pool in pools)
         enough = not drawn or self.drawn_hits >= INDEPENDENT
-        return enough and self.quiet >= SETTLED * max(len(self.register.points), 5)
+        return enough and self.quiet >= SETTLED * max(len(self.register.points), 5) and 1 not in self.times
 
     def can(self, pool: str) -> bool:
         """Whether a pool has anything to start from."""
@@ -198,6 +202,9 @@ class _Hunt:
         self.quiet = 0 if len(self.register.points) > before else self.quiet + len(classes)
         self.drawn_hits += len(classes) * (pool in DRAWN)
         self.visits += [0] * (len(self.register.points) - before)
+        self.times += [0] * (len(self.register.points) - before)
+        for k in classes:
+            self.times[k] += 1
         if POOLS[pool] in ("homotopy", "branches"):
             for k in classes:
                 self.visits[k] += 1
