@@ -107,7 +107,7 @@ def certified_share(g: float, found: Audit, certificates: Certificates) -> Row:
     return Row(f"g = {g:g}: certified", told, ">= 99.9 %", share >= 0.999)
 
 
-SIZES, NETWORKS, GAIN = (20, 30, 40, 50, 60), 200, 3.0
+SIZES, NETWORKS, GAIN = (20, 30, 40, 50, 60), 100, 3.0
 EDGES = (0.0, 0.5, 1.5, 3.0, 5.0, np.inf)
 """Of |x_i|."""
 RADII = (0.25, 0.5, 0.75)
@@ -117,7 +117,7 @@ OUTERMOST = 0.9
 
 
 def fixed_points_against_theory() -> Iterator[Row]:
-    """All fixed points of 200 networks each of N = 20 to 60, g = 3, against the limit of large N.
+    """All fixed points of 100 networks each of N = 20 to 60, g = 3, against the limit of large N.
 
     The theory is of the mean over networks: the logarithm of their mean number against N, and averages in which every point of
     every network, the origin apart, counts the same. Errors are jackknifes over networks; averages are fits a + b / N.
