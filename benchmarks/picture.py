@@ -16,7 +16,7 @@ MET, MISSED = "#0072B2", "#E69F00"
 LINE = 1.6
 SHARES = (OF_DGEMM, OF_SGEMM, OF_MEMORY)
 PANELS = {
-    SHARES: ("% of dgemm, of sgemm for single precision, of memory for low rank", 0.0),
+    SHARES: ("% of dgemm, sgemm or memory", 0.0),
     (FASTER,): ("times faster than the other", 1.0),
 }
 """Units that share a panel, label and origin of the bars."""
