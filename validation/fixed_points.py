@@ -136,7 +136,7 @@ def fixed_points_against_theory() -> Iterator[Row]:
 
 def sums_of(equation: Equation, theory: KacRice) -> Floats:
     """Of one network: whether its list is complete, how many points it has, and sums over all but the origin."""
-    catalogue, _, found = listed(equation, 100_000)
+    catalogue, _, found = listed(equation, 300_000)
     points = catalogue.all_points
     points = points[np.any(points != 0.0, axis=1)]
     values = eigenvalues(equation, points)
