@@ -44,8 +44,6 @@ figures:
   two_frequencies: {kind: response_graphs, sweep: small, select: {sigma: 0}, panels: [synaptic, 0.19, 0.45]}
   matrices: {kind: response_graphs, sweep: many, panels: [synaptic, correlation, response, 0.25]}
   transmission: {kind: transmission, sweep: small, select: {sigma: 0.1}, receivers: [1, 3]}
-  not_measured: {kind: susceptibility, sweep: many, pairs: [[1, 2]]}
-  not_drawn: {kind: transmission, sweep: small, select: {sigma: 0.1}, receivers: [1], realization: 7}
 """
 
 
@@ -171,11 +169,17 @@ def test_the_transmission_shows_responses_predictions_and_all_correlations(reach
     np.testing.assert_array_equal(found["expected at this error"], data.transmission_expected)
 
 
-def test_neurons_and_networks_that_were_not_measured_are_refused(reached: Finished) -> None:
-    with pytest.raises(StoreError, match=r"emitters \[0, 3, 7\]; got 2"):
-        drawn(reached, "not_measured")
-    with pytest.raises(StoreError, match=r"has the realizations \[0, 1\]; got 7"):
-        drawn(reached, "not_drawn")
+@pytest.mark.parametrize(
+    ("figure", "sentence"),
+    [
+        ({"kind": "susceptibility", "sweep": "many", "pairs": [[1, 2]]}, r"emitters that are measured, 0, 3, 7; got 2"),
+        ({"kind": "transmission", "sweep": "small", "select": {"sigma": 0.1}, "receivers": [1], "realization": 7},
+         r"has the realizations 0 to 1 "),
+    ],
+)  # fmt: skip
+def test_neurons_and_networks_that_are_not_measured_are_refused(figure: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(StudyError, match=sentence):
+        study_from(yaml.safe_load(STUDY) | {"figures": {"wanted": figure}})
 
 
 def test_a_figure_of_the_response_needs_its_stage() -> None:
