@@ -59,6 +59,13 @@ def test_theory_and_measurement_share_their_times(tmp_path: object) -> None:
     assert np.all(np.abs(difference) < 4 * error + 5 / 200)  # pooled over the steps, and O(1/N)
 
 
+def test_the_cost_counts_products_and_covariances_as_by_hand_and_no_recorded_samples() -> None:
+    """5 points, 6 steps, N = 60: a product each, and a covariance (multiply and add) of every two times, both ways."""
+    cost = Transient.cost(tile_of(60, *[{"g": float(g)} for g in range(1, 6)]), context_of(Transient, steps=6))
+    assert cost.flops == 5 * 6 * 2 * 60 * 60
+    assert (cost.elementwise, cost.samples) == (4 * 60 * 5 * 6**2, 0)
+
+
 def test_the_flow_is_refused() -> None:
     content = yaml.safe_load(STUDY)
     content["model"] = {"name": "rate"}

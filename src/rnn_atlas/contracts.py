@@ -123,7 +123,7 @@ class Variable:
     catalogue: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cost:
     """What a tile costs: `flops` of its products, `work` bytes at the peak, `stored` bytes written.
 

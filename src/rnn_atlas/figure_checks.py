@@ -73,10 +73,9 @@ def _check_network(study: Any, name: str, figure: Any) -> None:
         )
     pairs = getattr(figure, "pairs", ())
     options = study.context("response", figure.sweep).options if pairs else None
-    columns = {"receivers": [i for i, _ in pairs], "emitters": [j for _, j in pairs]}
-    columns |= {} if pairs else {"receivers": list(getattr(figure, "receivers", ()))}
+    receivers = [i for i, _ in pairs] or getattr(figure, "receivers", [])
     N = int(figure.select.get("N", held["N"][0]))
-    for key, neurons in columns.items():
+    for key, neurons in (("receivers", receivers), ("emitters", [j for _, j in pairs])):
         measured = getattr(options, key, "all")
         for neuron in neurons:
             if neuron >= N or (measured != "all" and neuron not in measured):

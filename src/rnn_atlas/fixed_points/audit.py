@@ -23,9 +23,9 @@ class Audit:
 
     overlapping: pairs of certified balls that overlap. index_sum: of the certified signs; 1 of a complete set if phi is bounded
     (Poincare-Hopf). Per pool (pools,), NaN where it found nothing: `coverage` 1 - f1 / n (Good and Turing), `chao1`.
-    chao1_all: from the hits of all pools. chao2_streams: from
-    the streams that found it. recaptured: of the finds of drawn pools (`catalogue.DRAWN`), late in their streams, the share
-    known before, or to other streams; lincoln_petersen: the classes estimated from all such finds. NaN where there are none.
+    chao1_all: from the hits of all pools. chao2_streams: from the streams that found it. recaptured: of the finds of drawn
+    pools (`catalogue.DRAWN`), late in their streams, the share known before, or to other streams; lincoln_petersen: the
+    classes estimated from all such finds. NaN where there are none.
     findings: what speaks against completeness, in words.
     """
 

@@ -62,8 +62,15 @@ class Transient(Stage):
         steps = float(B * T)
         stored = 8.0 * B * (2 * (T + 1) + (T + 1) ** 2)
         work = network_bytes(tile.network, context) + 8.0 * N * B * (T + 6) + 3e7
-        flops, of_covariances = steps * product_flops(tile.network, context), 4.0 * N * B * T**2
-        return Cost(flops, work, stored, steps, B, of_covariances, is_low_rank=purely_low_rank(tile.network, context))
+        return Cost(
+            flops=steps * product_flops(tile.network, context),
+            work=work,
+            stored=stored,
+            column_steps=steps,
+            columns=B,
+            elementwise=4.0 * N * B * T**2,
+            is_low_rank=purely_low_rank(tile.network, context),
+        )
 
     @staticmethod
     def width(network: NetworkIdentity, context: Context) -> int:
