@@ -19,7 +19,8 @@ class Scale:
 
     `flops` of a kernel's job, `low_rank_updates` (neurons x points x steps) of one of low rank; `triad_bytes` of each array,
     None for more than the last cache; `batches` that JAX is tried with; `signals`: neurons and frequencies of the response;
-    `search_seconds` that each solver has to find fixed points; `study_seconds` of tiles in the study of one and two workers.
+    `search_seconds` that each solver has to find fixed points; `study_seconds` of tiles in the study of one and two workers;
+    `demo_runs`: how often the demo is run.
     """
 
     rounds: int = 11
@@ -47,6 +48,7 @@ class Scale:
     fixed_point_size: int = 100
     search_seconds: float = 15.0
     study_seconds: float = 200.0
+    demo_runs: int = 3
 
 
 FULL = Scale()
@@ -54,7 +56,7 @@ TINY = Scale(
     rounds=1, dgemm=64, product_sizes=(16,), quiet_sizes=(16,), noisy_sizes=(16,), single_sizes=(16,), low_rank_sizes=(300,),
     low_rank_updates=6e3, wide_sizes=(16,), few_exponents=(16, 7), all_exponents=16, signals=(16, 4), flops=1e6, width=2,
     shorter=5, naive_points=1, naive_spectrum_steps=3, batches=(8, 16), elements=512, repeats=2, triad_bytes=2**16,
-    peer_steps=640, fixed_point_size=10, search_seconds=0.1, study_seconds=0.5,
+    peer_steps=640, fixed_point_size=10, search_seconds=0.1, study_seconds=0.5, demo_runs=1,
 )  # fmt: skip
 
 

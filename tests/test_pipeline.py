@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import yaml
 from rnn_atlas import tiles
 from rnn_atlas.atlas import open_atlas
 from rnn_atlas.config import load_study
-from rnn_atlas.execute import missing, run_stage
+from rnn_atlas.errors import StoreError
+from rnn_atlas.execute import compute_task, missing, run_stage
 from rnn_atlas.pipeline import complete_stage, results_folder
 from rnn_atlas.provenance import code_digest, code_tokens
 from rnn_atlas.status import Status
@@ -94,11 +96,11 @@ def test_a_local_cluster_is_started_for_long_work_only(tmp_path: Path, monkeypat
     """What takes less than the start of its workers is computed in this process; flops of the tiny study: 1e7."""
     asked = []
 
-    def connected(cluster: str, workers: int) -> Any:
+    def started(cluster: str, workers: int) -> Any:
         asked.append(cluster)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("rnn_atlas.execute.connect", connected)
+    monkeypatch.setattr("rnn_atlas.execute.started", started)
     study = load_study(written(tmp_path))
     run_stage(study, "simulation", tmp_path / "short", cluster="local", workers=2)
     assert not missing(study, "simulation", tmp_path / "short").tasks
@@ -167,6 +169,41 @@ def wait_for_tiles(root: Path, count: int, run: Any) -> None:
     while len(tile_files(root)) < count:
         assert run.poll() is None, "the run ended before it could be killed: make its tiles longer"
         time.sleep(0.02)
+
+
+def test_a_run_starts_its_workers_once_for_all_stages_and_gives_the_datasets_of_one_process(project: Path) -> None:
+    """One server and two workers, never more: those of a stage would have other numbers. 2e10 flops a stage."""
+    long = SLOW["stages"] | {"networks": {}, "lyapunov": {"transient": 40, "duration": 2560}}
+    study = written(project, **SLOW | {"stages": long})
+    expected = digests(study, project / "straight")
+    line = [sys.executable, "-m", "rnn_atlas.cli", "run", str(study), "--results", str(project / "run")]
+    run = psutil.Popen([*line, "--workers", "2", "--cluster", "local"], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    numbers: set[int] = set()
+    while run.poll() is None:
+        numbers |= {p.pid for p in run.children(recursive=True) if "forkserver" in told(p)}
+        time.sleep(0.1)
+    assert run.returncode == 0
+    assert len(numbers) == 1 + 2
+    receipts = [
+        json.loads((project / "run" / "tiny" / "receipts" / f"{stage}.json").read_text())
+        for stage in load_study(study).stage_names
+    ]
+    assert [receipt["digest"] for receipt in receipts] == expected
+
+
+def told(process: psutil.Process) -> str:
+    """Its command line; empty if it is gone."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def test_a_worker_refuses_a_task_of_other_code_than_its_own(tmp_path: Path) -> None:
+    task = missing(load_study(written(tmp_path)), "simulation", tmp_path).tasks[0]
+    with pytest.raises(StoreError, match="other code"):
+        compute_task(replace(task, code="other"))
+    assert not tile_files(tmp_path)
 
 
 def test_growing_axes_computes_only_the_new_points_and_equals_a_fresh_run(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ LIBRARIES = {
     "distributed": {"cluster", "execute"},
     "threadpoolctl": {"execute"},
     "psutil": {"plan"},
-    "zarr": {"publish", "networks"},  # networks: to read a matrix of the user's
+    "zarr": {"store", "networks"},  # networks: to read a matrix of the user's
     "xarray": {"atlas", "query", "compare", "figures"},
     "matplotlib": {"figures"},
 }

@@ -1,13 +1,15 @@
 """The command line `rnn-atlas`. Every subcommand imports what it needs; a caller's mistake is one sentence and exit code 2."""
 
 import argparse
+import atexit
+import gc
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnn_atlas.cluster import LOCAL, SERIAL, THREAD_VARIABLES
+from rnn_atlas.cluster import LOCAL, SERIAL, THREAD_VARIABLES, check_cluster, start_server, started
 from rnn_atlas.errors import AtlasError
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one subcommand and returns its exit code: 0, 1 if something failed, 2 if the caller asked for the impossible."""
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, "1")
+    atexit.register(gc.freeze)  # else leaving looks once more through all that was imported, half a second
     chosen = _parser().parse_args(arguments)
     try:
         return int(chosen.run(chosen))
@@ -160,7 +163,8 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _stage(arguments: argparse.Namespace) -> int:
-    from rnn_atlas.cluster import check_cluster
+    if arguments.cluster == LOCAL:
+        start_server()
     from rnn_atlas.pipeline import complete_stage
     from rnn_atlas.plan import plan_stage, refuse_what_cannot_fit
     from rnn_atlas.registry import STAGES
@@ -186,6 +190,8 @@ def _stage(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    if arguments.cluster == LOCAL:
+        start_server()
     return _snakemake(arguments, [])
 
 
@@ -219,8 +225,8 @@ def _snakemake(arguments: argparse.Namespace, more: list[str]) -> int:
     command += ["--cores", str(arguments.workers), *more]
     kind, _, where = arguments.cluster.partition(":")
     cluster = f"file:{Path(where).resolve()}" if kind == "file" else arguments.cluster
-    environment = os.environ | {CLUSTER_VARIABLE: cluster}
-    return subprocess.run(command, env=environment, check=False).returncode
+    with started(cluster, arguments.workers) as place:  # one for all stages
+        return subprocess.run(command, env=os.environ | {CLUSTER_VARIABLE: place}, check=False).returncode
 
 
 def _figures(arguments: argparse.Namespace) -> int:

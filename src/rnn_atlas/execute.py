@@ -3,7 +3,7 @@
 import os
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rnn_atlas import tiles
-from rnn_atlas.cluster import LOCAL, SERIAL, THREAD_VARIABLES, connect
+from rnn_atlas.cluster import SERIAL, THREAD_VARIABLES, connect, is_local, started
 from rnn_atlas.config import Study, study_from
 from rnn_atlas.contracts import Context, Point, Tile, TileResult, Upstream
 from rnn_atlas.errors import StoreError
@@ -20,15 +20,17 @@ from rnn_atlas.grid import distinct, sweep_points
 from rnn_atlas.grid import tiles as cut
 from rnn_atlas.identity import tile_ids
 from rnn_atlas.progress import Progress
-from rnn_atlas.provenance import stage_key
+from rnn_atlas.provenance import kernel_source, stage_key
 from rnn_atlas.registry import STAGES
 from rnn_atlas.stages.simulation import Schedule
 from rnn_atlas.status import Status
 
 WORTH_A_CLUSTER = 1e10
-"""Flops of a stage from which on a local cluster is started: they take about as long as it does."""
+"""Flops of a stage from which on a local cluster is used: they take about as long as to start it."""
 RECORDING = 1e4
 """Flops that take as long as a sample of a column."""
+CODE = kernel_source()
+"""The code that this process has imported, or is about to."""
 WORKERS_WITHIN = 300.0
 """Seconds in which the first worker of a local cluster must be there."""
 
@@ -37,6 +39,7 @@ WORKERS_WITHIN = 300.0
 class Task:
     """A tile on its way to a worker: identities only, nothing big.
 
+    flops: about what it costs. code: digest of the code that is to compute it.
     states: where the upstream stage left each point. parts: where the parts of its only point are, if it is to be merged.
     """
 
@@ -45,6 +48,8 @@ class Task:
     sweep: str
     tile: Tile
     directory: str
+    flops: float = 0.0
+    code: str = CODE
     states: tuple[tuple[str, int], ...] = ()
     parts: tuple[tuple[str, int], ...] = ()
 
@@ -60,12 +65,16 @@ class Report:
 
 @dataclass(frozen=True)
 class Work:
-    """What is still to do of a stage and its flops, and how many points are done."""
+    """What is still to do of a stage, and how many points are done."""
 
     tasks: list[Task]
-    flops: float
     done: int
     wanted: int
+
+    @property
+    def flops(self) -> float:
+        """Of all tasks."""
+        return sum(task.flops for task in self.tasks)
 
 
 def groups(study: Study, stage: str) -> dict[str, list[str]]:
@@ -85,7 +94,7 @@ def missing(study: Study, stage: str, results: Path, *, retry: bool = False, wid
     """Tasks for the points that no tile file holds; with retry, also for those that failed."""
     content = study.model_dump_json(exclude_unset=True)
     tasks: list[Task] = []
-    flops, done, wanted = 0.0, 0, 0
+    done, wanted = 0, 0
     for key, sweeps in groups(study, stage).items():
         directory = tiles.folder(results, stage, key)
         held = tiles.index(directory)
@@ -100,10 +109,10 @@ def missing(study: Study, stage: str, results: Path, *, retry: bool = False, wid
             for tile in split(whole, STAGES[stage].parts(context)):
                 if tile.part is not None and all(_is_done(held.get(name), retry) for name in tile_ids(tile)):
                     continue
-                tasks.append(Task(content, stage, sweeps[0], tile, str(directory), states))
                 cost = STAGES[stage].cost(tile, context)
-                flops += cost.flops + cost.elementwise + RECORDING * cost.samples
-    return Work(tasks, flops, done, wanted)
+                flops = cost.flops + cost.elementwise + RECORDING * cost.samples
+                tasks.append(Task(content, stage, sweeps[0], tile, str(directory), flops, states=states))
+    return Work(tasks, done, wanted)
 
 
 def _is_done(place: tiles.Place | None, retry: bool) -> bool:
@@ -165,7 +174,7 @@ def run_stage(
     retry: also the points that failed. width: points per tile, if not the stage's own choice. Returns what was to do.
     """
     work = missing(study, stage, results, retry=retry, width=width)
-    here = cluster == SERIAL or (cluster == LOCAL and work.flops < WORTH_A_CLUSTER)
+    here = cluster == SERIAL or (is_local(cluster) and work.flops < WORTH_A_CLUSTER)
     _run(work.tasks, stage, results, SERIAL if here else cluster, workers)
     if merges := mergeable(study, stage, results, retry=retry):
         _run(merges, stage, results, SERIAL if here else cluster, workers)
@@ -183,20 +192,17 @@ def _on_cluster(tasks: list[Task], cluster: str, workers: int) -> Iterator[Repor
         return
     from distributed import as_completed
 
-    with connect(cluster, workers) as client:
-        # NOTE: workers that all compile at once have crashed and at best do it twice; one task here fills the kernel cache.
-        yield compute_task(tasks[0])
-        if cluster == LOCAL:
+    # The dearest first, that none is left alone at the end; before them the cheapest, for which all others wait.
+    *others, first = sorted(tasks, key=lambda task: -task.flops)
+    with started(cluster, workers) as place, connect(place) as client:
+        if is_local(cluster):
             client.wait_for_workers(1, timeout=WORKERS_WITHIN)
-        futures = {future: task for task, future in _submitted(client, tasks[1:])}
-        for future in as_completed(list(futures)):
-            yield _collected(future, futures.pop(future))
-            future.release()
-
-
-def _submitted(client: Any, tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
-    tasks = list(tasks)
-    return zip(tasks, client.map(compute_task, tasks, pure=False, key="tile"), strict=True)
+        # NOTE: workers that all compile at once have crashed and at best do it twice; one task fills the kernel cache.
+        for group in ([first], others):
+            futures = dict(zip(client.map(compute_task, group, pure=False, key="tile"), group, strict=True))
+            for future in as_completed(list(futures)):
+                yield _collected(future, futures.pop(future))
+                future.release()
 
 
 def _collected(future: Any, task: Task) -> Report:
@@ -215,6 +221,8 @@ def _collected(future: Any, task: Task) -> Report:
 
 def compute_task(task: Task) -> Report:
     """Computes one tile and stores it: what a worker does."""
+    if task.code != CODE:
+        raise StoreError("this worker runs other code than the one that asks it. Start workers and run again")
     pin_threads()
     start = time.perf_counter()
     study = _study(task.study)

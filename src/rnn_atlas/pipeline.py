@@ -81,7 +81,7 @@ def specification(study: Study, stage: str) -> str:
     """Digest of all that decides a stage's dataset: keys, axes, labels, files. A change reruns the stage's rule."""
     axes = {sweep: [study.axes(sweep), study.swept(sweep)] for sweep in study.sweeps}
     keys = {sweep: stage_key(study, stage, sweep) for sweep in study.sweeps}
-    return digest(keys, axes, study.title, study.model.name, code_digest(("publish.py",)), *study.sources(), size=8)
+    return digest(keys, axes, study.title, study.model.name, code_digest(("publish.py", "store.py")), *study.sources(), size=8)
 
 
 def figures_specification(study: Study) -> str:
@@ -93,7 +93,7 @@ def figures_specification(study: Study) -> str:
 def comparison_specification(study: Study) -> str:
     """Digest of all that decides a comparison with theory beside the datasets it reads."""
     options = study.compare.model_dump(mode="json") if study.compare is not None else None
-    return digest(options, code_digest(("compare.py", "extrapolation.py", "publish.py")), size=8)
+    return digest(options, code_digest(("compare.py", "extrapolation.py", "publish.py", "store.py")), size=8)
 
 
 def references(study: Study, stage: str) -> list[str]:

@@ -40,11 +40,26 @@ def code_tokens(source: str) -> str:
 @cache
 def code_digest(parts: tuple[str, ...]) -> str:
     """Digest of the code in these files and folders of the package."""
+    return digest([[str(file.relative_to(PACKAGE)), _tokens_of(file)] for file in _files(parts)])
+
+
+@cache
+def _tokens_of(file: Path) -> str:
+    return code_tokens(file.read_text())
+
+
+def kernel_source() -> str:
+    """Digest of all files that decide numbers, byte by byte, as they are on the disk now."""
+    parts = {part for stage in STAGES.values() for part in stage.code}
+    return digest([path.read_bytes().hex() for path in _files(tuple(sorted(parts)))], size=8)
+
+
+def _files(parts: tuple[str, ...]) -> list[Path]:
     files: list[Path] = []
     for part in parts:
         path = PACKAGE / part
         files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    return digest([[str(file.relative_to(PACKAGE)), code_tokens(file.read_text())] for file in files])
+    return files
 
 
 def stage_key(study: Study, stage: str, sweep: str) -> str:
