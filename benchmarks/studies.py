@@ -77,7 +77,10 @@ def demo_rows(root: Path, scale: Scale) -> Iterator[Row]:
     beside: dict[str, list[float]] = {}
     for i in range(scale.demo_runs):
         folder = root / f"demo-{i}"
-        walls = whole_run(folder) if is_whole else {stage: run(["stage", stage], demo, folder) for stage in demo.stage_names}
+        if is_whole:
+            walls = whole_run(DEMO, folder)
+        else:
+            walls = {stage: run(["stage", stage], demo, folder) for stage in demo.stage_names}
         shares = {stage: tile_seconds(results_folder(demo, folder), stage) / 2 for stage in demo.stage_names}
         for name, wall in walls.items():
             beside.setdefault(name, []).append(wall - shares.get(name, sum(shares.values())))
@@ -86,12 +89,12 @@ def demo_rows(root: Path, scale: Scale) -> Iterator[Row]:
         yield Row(GROUP, f"{what}: beside its tiles on 2 workers", None, "s", Spread.of(np.array(seconds)), bar, at_most=True)
 
 
-def whole_run(root: Path) -> dict[str, float]:
-    """Wall-clock seconds of the demo from start to end, and of each stage as Snakemake measured it."""
-    walls = {"run": run(["run"], DEMO, root)}
-    for file in results_folder(load_study(DEMO), root).glob("logs/*.benchmark.tsv"):
-        titles, numbers = (line.split("\t") for line in file.read_text().splitlines())
-        walls[file.name.partition(".")[0]] = float(numbers[titles.index("s")])
+def whole_run(file: Path, root: Path, workers: int = 2) -> dict[str, float]:
+    """Wall-clock seconds of a run from start to end, as `run`, and of each stage as Snakemake measured it."""
+    walls = {"run": run(["run"], file, root, workers)}
+    for measured in results_folder(load_study(file), root).glob("logs/*.benchmark.tsv"):
+        titles, numbers = (line.split("\t") for line in measured.read_text().splitlines())
+        walls[measured.name.partition(".")[0]] = float(numbers[titles.index("s")])
     return walls
 
 

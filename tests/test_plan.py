@@ -14,7 +14,7 @@ from rnn_atlas.config import Study, study_from
 from rnn_atlas.errors import AtlasError
 from rnn_atlas.pipeline import complete_stage
 from rnn_atlas.plan import StagePlan, plan_stage, refuse_what_cannot_fit, table
-from rnn_atlas.tables import aligned, duration, size
+from rnn_atlas.tables import aligned, size
 
 from .conftest import Finished
 
@@ -250,11 +250,6 @@ def test_with_a_target_the_time_is_said_to_be_an_upper_bound() -> None:
 )
 def test_bytes_are_written_for_people(count: float, text: str) -> None:
     assert size(count) == text
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0.12, "0.12 s"), (119, "1.2e+02 s"), (180, "3 min"), (7200, "2 h")])
-def test_seconds_are_written_for_people(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_a_table_has_straight_columns() -> None:

@@ -169,7 +169,7 @@ SHARED = {"contracts", "errors", "status", "network"}
 ROOMS = {
     "errors": set(),
     "status": set(),
-    "progress": set(),
+    "progress": {"tables"},
     "tables": set(),
     "network": set(),
     "contracts": {"status", "network", "theory"},

@@ -61,6 +61,7 @@ class Report:
     points: int
     failed: int
     seconds: float
+    flops: float
 
 
 @dataclass(frozen=True)
@@ -182,9 +183,10 @@ def run_stage(
 
 
 def _run(tasks: list[Task], stage: str, results: Path, cluster: str, workers: int) -> None:
-    with Progress(stage, len(tasks), results / "logs" / f"{stage}.jsonl") as progress:
+    flops = sum(task.flops for task in tasks)
+    with Progress(stage, len(tasks), flops, results / "logs" / f"{stage}.jsonl") as progress:
         for report in map(compute_task, tasks) if cluster == SERIAL else _on_cluster(tasks, cluster, workers):
-            progress.advance(report.points, report.failed, report.seconds)
+            progress.advance(report.points, report.failed, report.seconds, report.flops)
 
 
 def _on_cluster(tasks: list[Task], cluster: str, workers: int) -> Iterator[Report]:
@@ -215,7 +217,7 @@ def _collected(future: Any, task: Task) -> Report:
         reason = f"the worker died while computing this tile, {error}"
         result = _failed(task.tile, reason)
         tiles.write(Path(task.directory), task.tile, result)
-        return Report(len(task.tile), len(task.tile), 0.0)
+        return Report(len(task.tile), len(task.tile), 0.0, task.flops)
     return report
 
 
@@ -229,7 +231,7 @@ def compute_task(task: Task) -> Report:
     result = _compute(task, study)
     tiles.write(Path(task.directory), task.tile, result)
     failed = int(np.sum(result.status == Status.ERROR))
-    return Report(len(task.tile), failed, time.perf_counter() - start)
+    return Report(len(task.tile), failed, time.perf_counter() - start, task.flops)
 
 
 @lru_cache(maxsize=4)

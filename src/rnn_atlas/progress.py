@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
+from rnn_atlas.tables import duration
+
 LOG_EVERY = 60.0
 STALLED_AFTER = 600.0
 
@@ -15,9 +17,10 @@ STALLED_AFTER = 600.0
 class Progress:
     """Counts finished tiles of one stage; use it as a context manager around the work."""
 
-    def __init__(self, stage: str, total: int, log: Path, out: TextIO | None = None) -> None:
+    def __init__(self, stage: str, total: int, flops: float, log: Path, out: TextIO | None = None) -> None:
         self.stage, self.total, self.log = stage, total, log
         self.done = self.points = self.failed = 0
+        self._flops, self._flops_done = flops, 0.0
         self._out = out or sys.stderr
         self._live = self._out.isatty()
         self._start = self._moved = time.monotonic()
@@ -35,28 +38,34 @@ class Progress:
         if self.total:
             self._print(self.line() + ("\n" if self._live else ""))
 
-    def advance(self, points: int, failed: int, seconds: float) -> None:
+    @property
+    def share(self) -> float:
+        """Of the work that is done, by its flops: the dearest tiles come first. By the tiles where none are counted."""
+        return self._flops_done / self._flops if self._flops else self.done / max(self.total, 1)
+
+    def advance(self, points: int, failed: int, seconds: float, flops: float) -> None:
         """One tile more is done."""
         self.done += 1
+        self._flops_done += flops
         self.points += points
         self.failed += failed
         self._moved = time.monotonic()
         event = {"time": time.time(), "stage": self.stage, "done": self.done, "total": self.total}
-        event |= {"points": self.points, "failed": self.failed, "tile_seconds": round(seconds, 4)}
+        event |= {"points": self.points, "failed": self.failed, "tile_seconds": round(seconds, 4), "share": self.share}
         with self.log.open("a") as stream:
             stream.write(json.dumps(event) + "\n")
         if self._live:
             self._print(self.line())
 
     def line(self) -> str:
-        """For example: lyapunov: 12/40 tiles, 768 points, 0 failed, 3.1 tiles/s, 9 s to go."""
+        """For example: lyapunov: 12/40 tiles, 768 points, 0 failed, 41 % of the work, 9 s to go."""
         elapsed = max(time.monotonic() - self._start, 1e-9)
         text = f"{self.stage}: {self.done}/{self.total} tiles, {self.points} points, {self.failed} failed"
         if 0 < self.done < self.total:
-            rate = self.done / elapsed
-            text += f", {rate:.2g} tiles/s, {_duration((self.total - self.done) / rate)} to go"
+            share = max(self.share, 1e-9)
+            text += f", {100 * share:.0f} % of the work, {duration(elapsed * (1 / share - 1))} to go"
         elif self.done:
-            text += f", {_duration(elapsed)}"
+            text += f", {duration(elapsed)}"
         return text
 
     def _print(self, text: str) -> None:
@@ -70,14 +79,6 @@ class Progress:
             still = time.monotonic() - self._moved
             if still > STALLED_AFTER:
                 self._print(
-                    f"{self.stage}: no tile finished for {_duration(still)}. Look at the memory and CPU of the workers, "
+                    f"{self.stage}: no tile finished for {duration(still)}. Look at the memory and CPU of the workers, "
                     f"and at {self.log}; what is finished stays, so the run can be stopped and resumed"
                 )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    if seconds < 6000:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -156,14 +156,14 @@ def status_table(results: Path) -> str:
 
 
 def _last_event(results: Path, stage: str) -> tuple[str, str]:
-    """How long ago the last tile finished, and the time to go at the rate of the last twenty."""
+    """How long ago the last tile finished, and the time to go at the rate of work of the last twenty."""
     log = results / "logs" / f"{stage}.jsonl"
     if not log.is_file():
         return "never", ""
     events = [json.loads(line) for line in log.read_text().splitlines()[-20:]]
     last, first = events[-1], events[0]
     ago = f"{duration(time.time() - last['time'])} ago"
-    left, span = last["total"] - last["done"], last["time"] - first["time"]
-    if left <= 0 or len(events) < 2 or span <= 0:
+    left, gained = 1 - last["share"], last["share"] - first["share"]
+    if last["done"] >= last["total"] or gained <= 0:
         return ago, ""
-    return ago, duration(left * span / (len(events) - 1))
+    return ago, duration((last["time"] - first["time"]) * left / gained)

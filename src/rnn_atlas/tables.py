@@ -22,7 +22,8 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people."""
-    if seconds < 120:
-        return f"{seconds:.2g} s"
-    return f"{seconds / 60:.2g} min" if seconds < 7200 else f"{seconds / 3600:.2g} h"
+    """Seconds for people: two digits, and whole numbers from 10 on."""
+    number, unit = next(
+        (seconds / size, unit) for size, unit in ((3600, "h"), (60, "min"), (1, "s")) if seconds >= 2 * size or size == 1
+    )
+    return f"{number:.2g} {unit}" if number < 10 else f"{number:.0f} {unit}"
