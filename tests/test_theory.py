@@ -68,7 +68,9 @@ def test_averages_are_those_of_the_trapezoid_rule(
     assert a.mean(*at) == pytest.approx(single(f, *at, gain), abs=1e-14)
     assert a.slope(*at) == pytest.approx(gain * single(slope, *at, gain), rel=1e-12)
     assert a.curvature(*at) == pytest.approx(gain**2 * single(curvature, *at, gain), rel=1e-10, abs=1e-14)
-    assert a.square(*at) == pytest.approx(single(lambda y: f(y) ** 2, *at, gain), abs=1e-14)
+    squares = [single(lambda y: f(y) ** 2, mean, v, gain) for v in (variance, variance / 2)]
+    assert a.square(*at) == pytest.approx(squares[0], abs=1e-14)
+    np.testing.assert_allclose(a.squares(mean, np.array([variance, variance / 2])), squares, atol=1e-14)
     expected = np.array([pair(f, *at, x, gain) for x in c])
     np.testing.assert_allclose(a.product(*at, c), expected, atol=1e-12)
     slopes = gain**2 * np.array([pair(slope, *at, x, gain) for x in c])

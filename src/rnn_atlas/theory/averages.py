@@ -102,6 +102,8 @@ class Averages:
         if self.is_linear:
             return self.gain * mean
         offset, w, r = self._terms
+        if mean == 0:
+            return offset
         return float(offset + np.sum(w * erf(mean / np.sqrt(2 * (variance + r)))))
 
     def slope(self, mean: float, variance: float) -> float:
@@ -127,6 +129,13 @@ class Averages:
         deviation = float(np.sqrt(variance))
         z, weight = self._trapezoid(deviation)
         return float(weight @ self.value(mean + deviation * z) ** 2)
+
+    def squares(self, mean: float, variances: Floats) -> Floats:
+        """E f^2 (n,) at these variances (n,)."""
+        if mean != 0 or self.is_linear:
+            return np.array([self.square(mean, float(v)) for v in variances])
+        weight, angle, _ = self._angles(variances[:, None], variances)
+        return np.asarray(self._terms[0] ** 2 + 2 / np.pi * (angle @ weight))
 
     def pair_product(self, mean: float, variance: float, means: Floats, variances: Floats, covariances: Floats) -> Floats:
         """E f(x) f(y_s) (S,) of x ~ N(mean, variance) and y_s ~ N(means[s], variances[s]), Cov(x, y_s) = covariances[s].
@@ -214,7 +223,7 @@ class Averages:
         remainder = (high - low) * (high + low) / (root[0] + root[1])
         return float(by_parts[1] - by_parts[0] - 2 / np.pi * (remainder @ weight))
 
-    def _angles(self, variance: float, c: Floats) -> tuple[Floats, Floats, Floats]:
+    def _angles(self, variance: float | Floats, c: Floats) -> tuple[Floats, Floats, Floats]:
         """Weights (P,), arcsin(c / a) and a^2 - c^2 (..., P) of all pairs, a^2 = (variance + r)(variance + s)."""
         weight, r, s = self._pairs
         c = c[..., None]

@@ -12,6 +12,7 @@ pair of that mean, variance and covariance c, and b the decay rate (1 - gamma of
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -105,20 +106,27 @@ class Equation:
                 return None
         return None
 
-    def static_variances(self) -> list[float]:
+    def static_variances(self) -> tuple[float, ...]:
         """All v with b^2 v = A C(v) + D: the variances of states that do not move. Empty under noise."""
-        if self.noise > 0:
-            return []
+        return _static_variances(self) if self.noise == 0 else ()
 
-        def excess(v: float) -> float:
-            return self.strength * self.averages.square(self.mean, v) + self.static - self.decay**2 * v
 
-        trivial = [0.0] if excess(0.0) == 0 else []
-        top = self.largest_variance
-        if not np.isfinite(top):
-            return trivial
-        start = 0.0 if not trivial else 1e-8 * top
-        grid = np.concatenate([[start], np.geomspace(1e-8, 1.0001, 33) * top])
-        signs = np.sign([excess(v) for v in grid])
-        crossings = np.flatnonzero(signs[:-1] * signs[1:] < 0)
-        return trivial + [float(brentq(excess, grid[i], grid[i + 1], xtol=1e-300, rtol=1e-15)) for i in crossings]
+@lru_cache(maxsize=512)
+def _static_variances(equation: Equation) -> tuple[float, ...]:
+    def excess(v: float) -> float:
+        return float(_excess(equation, equation.averages.square(equation.mean, v), v))
+
+    trivial = (0.0,) if excess(0.0) == 0 else ()
+    top = equation.largest_variance
+    if not np.isfinite(top):
+        return trivial
+    start = 0.0 if not trivial else 1e-8 * top
+    grid = np.concatenate([[start], np.geomspace(1e-8, 1.0001, 33) * top])
+    signs = np.sign(_excess(equation, equation.averages.squares(equation.mean, grid), grid))
+    crossings = np.flatnonzero(signs[:-1] * signs[1:] < 0)
+    return trivial + tuple(float(brentq(excess, grid[i], grid[i + 1], xtol=1e-300, rtol=1e-15)) for i in crossings)
+
+
+def _excess(equation: Equation, square: float | Floats, v: float | Floats) -> float | Floats:
+    """A C(v) + D - b^2 v."""
+    return equation.strength * square + equation.static - equation.decay**2 * v
