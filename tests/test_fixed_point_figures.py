@@ -110,3 +110,14 @@ def test_the_histogram_of_coordinates_weighs_every_fixed_point_alike(landscape: 
     steps = figure.axes[2].patches[0].get_data()
     expected, _ = np.histogram(every, steps.edges, density=True)
     np.testing.assert_allclose(steps.values, expected, atol=1e-9)
+
+
+def test_no_legend_names_a_theory_that_the_study_does_not_have(tmp_path: Path) -> None:
+    study = yaml.safe_load(LANDSCAPE)
+    del study["stages"]["kac_rice"]
+    found = run_serially(study, tmp_path)
+    for name in study["figures"]:
+        legends = [
+            text.get_text() for axes in drawn(found, name).axes if (legend := axes.get_legend()) for text in legend.texts
+        ]
+        assert not [text for text in legends if "theory" in text or "Kac" in text or "e^" in text], name

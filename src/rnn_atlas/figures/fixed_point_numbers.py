@@ -22,7 +22,8 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     values = dataset[options.curves].values
     for value, color in zip(values, colors(len(values)), strict=True):
         _curve(ax, dataset.sel({options.curves: value}), color, f"{value:g}")
-    ax.plot([], [], "k--", linewidth=0.9, label=r"$e^{N c(g)}$")
+    if "complexity" in dataset:
+        ax.plot([], [], "k--", linewidth=0.9, label=r"$e^{N c(g)}$")
     if bool((dataset.is_complete != 1).any()):
         ax.plot([], [], "k^", markersize=3.5, linestyle="none", label="some lists not\nknown complete")
     ax.set(xlabel=r"$N$", ylabel="number of fixed points", yscale="log", xticks=dataset.N.values)

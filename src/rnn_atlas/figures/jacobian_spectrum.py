@@ -32,7 +32,8 @@ def draw(atlas: Atlas, options: Any) -> Figure:
         _radial(radial, dataset.sel({options.curves: value}), float(value), color, options.curves)
     radius = r"$|\lambda + 1|$" if _leak(shown) is None else r"$|\lambda - \gamma| / (1 - \gamma)$"
     radial.set(xlabel=f"radius {radius}", ylabel="density of eigenvalues", ylim=(0, None), xlim=(0, None))
-    radial.plot([], [], "k--", linewidth=0.8, label="Kac-Rice")
+    if edge is not None:
+        radial.plot([], [], "k--", linewidth=0.8, label="Kac-Rice")
     radial.legend()
     note_failures(radial, dataset, "fixed_points")
     return figure

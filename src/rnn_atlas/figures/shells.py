@@ -41,7 +41,8 @@ def draw(atlas: Atlas, options: Any) -> Figure:
     if not bool((dataset.is_complete == 1).all()):
         ax.fill_between([], [], [], color=FIXED, alpha=0.3, label="fixed points, list not complete", linewidth=0)
     ax.fill_between([], [], [], color=MOVING, alpha=0.65, label="dynamics", linewidth=0)
-    ax.plot([], [], "k--", linewidth=0.9, label=r"theory, $N \to \infty$")
+    if "fixed_point_norm_theory" in dataset:
+        ax.plot([], [], "k--", linewidth=0.9, label=r"theory, $N \to \infty$")
     ax.set(xlabel=axis_label(options.x), ylabel=rf"$|x|^2 / N$, $N$ = {N}", ylim=(0, None))
     ax.legend(loc="upper left")
     note_failures(ax, dataset, "fixed_points")
