@@ -20,7 +20,7 @@ class Scale:
     `flops` of a kernel's job, `low_rank_updates` (neurons x points x steps) of one of low rank; `triad_bytes` of each array,
     None for more than the last cache; `batches` that JAX is tried with; `signals`: neurons and frequencies of the response;
     `search_seconds` that each solver has to find fixed points; `study_seconds` of tiles in the study of one and two workers;
-    `demo_runs`: how often the demo is run.
+    `demo_runs`: how often the demo is run, and its exponents with and without a target.
     """
 
     rounds: int = 11

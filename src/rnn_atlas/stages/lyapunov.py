@@ -123,14 +123,14 @@ def measured(network: Network, tile: Tile, context: Context, upstream: Upstream)
     run = _Run(network, tile, context, upstream, k)
     warm, steps = lengths(context)
     run.align(warm)
-    rates = run.average(steps // BLOCKS)
+    rates, taken = run.average(steps // BLOCKS)
     bad = run.lost | (upstream.status == Status.DIVERGED)
-    values = _statistics(rates, tile.network.N)
-    values["averaging_time"] = np.array([len(r) for r in rates]) * (steps // BLOCKS * run.dt)
+    values, unsettled = _statistics(rates, taken, tile.network.N)
+    values["averaging_time"] = taken * (steps // BLOCKS * run.dt)
     values["orthonormalization_interval"] = run.interval * run.dt
     if context.options.exponents == "all":
         values["sum_rule_residual"] = run.residual()
-    status = np.where([_unsettled(r) for r in rates], Status.NOT_CONVERGED, Status.OK)
+    status = np.where(unsettled, Status.NOT_CONVERGED, Status.OK)
     if context.options.exponents == "all":
         status = np.where(values["sum_rule_residual"] > SUM_RULE_TOLERANCE, Status.UNRESOLVED, status)
     status = np.where(bad, Status.DIVERGED, status).astype(np.int8)
@@ -192,42 +192,44 @@ class _Run:
         """The longest interval in steps: 32 for a map, 5 tau for a flow."""
         return LONGEST_INTERVAL if self.context.model.time_unit == "step" else max(1, round(5.0 / self.dt))
 
-    def average(self, n_steps: int) -> list[Floats]:
-        """Rates (its number of blocks, k) of each point, in blocks of n_steps steps."""
+    def average(self, n_steps: int) -> tuple[Floats, NDArray[np.int64]]:
+        """Rates (B, k, BLOCKS) of all points in blocks of n_steps steps, and how many blocks (B,) each took."""
         target = self.context.options.target
-        rates = np.empty((self.here.size, BLOCKS, self.k))
+        rates = np.empty((self.here.size, self.k, BLOCKS))
         taken = np.zeros(self.here.size, np.int64)
         earliest = np.full(self.here.size, BLOCKS)
         active = self.here
         for b in range(BLOCKS):
-            rates[self.here, b] = self._block(n_steps, active, checked=b in SUM_RULE_BLOCKS) / (n_steps * self.dt)
+            rates[self.here, :, b] = self._block(n_steps, active, checked=b in SUM_RULE_BLOCKS) / (n_steps * self.dt)
             taken[active] = b + 1
-            self.lost[active] = self._diverged()[np.isin(self.here, active)]
+            self.lost[active] = diverged(self.problem.states)[self._places(active)]
             if target is None:
                 continue
             if b + 1 == PILOT:
-                earliest = np.array([blocks_needed(r[:PILOT, 0], target) for r in rates])
-            active = active[[b + 1 < earliest[p] or _batch_error(rates[p, : b + 1])[0] > target for p in active]]
+                earliest = blocks_needed(np.ascontiguousarray(rates[:, 0, :PILOT]), target)
+            error = _batch_error(np.ascontiguousarray(rates[active, 0, : b + 1])) if b else np.inf
+            active = active[(b + 1 < earliest[active]) | (error > target)]
             if not active.size:
                 break
             self._keep(active)
-        return [np.ascontiguousarray(r[:n]) for r, n in zip(rates, taken, strict=True)]
+        return rates, taken
+
+    def _places(self, active: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where these points stand among those that the columns hold."""
+        return np.searchsorted(self.here, active)
 
     def _keep(self, active: NDArray[np.int64]) -> None:
         """Drops all other points, where that saves a block of columns."""
         if column_blocks(active.size, self.k) < column_blocks(self.here.size, self.k):
-            self.problem = remaining(self.problem, np.flatnonzero(np.isin(self.here, active)), self.k)
+            self.problem = remaining(self.problem, self._places(active), self.k)
             self.here = active
-
-    def _diverged(self) -> NDArray[np.bool_]:
-        return diverged(self.problem.states)
 
     def _block(self, n_steps: int, active: NDArray[np.int64], *, checked: bool) -> Floats:
         """One block of the average; a checked one starts with steps whose determinants are computed on the side."""
         if not checked or self.context.options.exponents != "all":
             return self.evolve(n_steps)
         window = min(self.longest, n_steps)
-        positions = np.flatnonzero(np.isin(self.here, active))
+        positions = self._places(active)
         expected = self._log_determinants(remaining(self.problem, positions, 0), window)
         head = self.evolve(window)
         self._rule_sums[active] += head[positions].sum(axis=1) - expected
@@ -253,64 +255,76 @@ class _Run:
         return np.abs(self._rule_sums) / (self._rule_steps * self.problem.N)
 
 
-def blocks_needed(pilot: Floats, target: float) -> int:
-    """The least number of blocks that brings the error of a shortened run, see `_errors`, down to the target.
+def blocks_needed(pilot: Floats, target: float) -> NDArray[np.int64]:
+    """The least number of blocks (...) that brings the error of a shortened run, see `_errors`, down to the target.
 
-    pilot (PILOT,): the leading exponent's rates. One whose halves differ is no sample of what follows: such a point takes all
-    blocks. What is not finite will not become so.
+    pilot (..., PILOT): the leading exponent's rates. One whose halves differ is no sample of what follows: such a point takes
+    all blocks. What is not finite will not become so.
     """
-    if not np.all(np.isfinite(pilot)):
-        return PILOT
-    first, second = pilot[: PILOT // 2], pilot[PILOT // 2 :]
-    gap, chance = abs(first.mean() - second.mean()), np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / (PILOT // 2))
-    if gap > max(3.0 * chance, target):
-        return BLOCKS
-    return int(np.clip(np.ceil(PILOT_FACTOR * pilot.var(ddof=1) / target**2), PILOT, BLOCKS))
-
-
-def _statistics(rates: list[Floats], N: int) -> dict[str, NDArray[Any]]:
-    """Values of all points from their rates (blocks, k); each reduced on its own, so that its bits are its own."""
-    points = [_point_statistics(r, N) for r in rates]
-    return {name: np.stack([np.asarray(point[name]) for point in points]) for name in points[0]}
-
-
-def _point_statistics(rates: Floats, N: int) -> dict[str, Any]:
-    """Averages over the blocks of rates (blocks, k), sorted after averaging, their errors, and what follows from them."""
-    trace = np.full(BLOCKS, np.nan)
+    first, second = (np.ascontiguousarray(half) for half in np.split(pilot, 2, axis=-1))
     with np.errstate(invalid="ignore"):
-        mean, error = rates.mean(axis=0), _errors(rates)
-        order = np.argsort(-mean, kind="stable")
-        trace[: len(rates)] = np.cumsum(rates[:, order[0]]) / np.arange(1, len(rates) + 1)
-    exponent = mean[order]
+        gap = np.abs(first.mean(axis=-1) - second.mean(axis=-1))
+        chance = np.sqrt((first.var(axis=-1, ddof=1) + second.var(axis=-1, ddof=1)) / (PILOT // 2))
+        enough = np.ceil(PILOT_FACTOR * pilot.var(axis=-1, ddof=1) / target**2)
+    needed = np.where(gap > np.maximum(3.0 * chance, target), BLOCKS, np.clip(enough, PILOT, BLOCKS))
+    return np.where(np.all(np.isfinite(pilot), axis=-1), needed, PILOT).astype(np.int64)
+
+
+def _statistics(rates: Floats, taken: NDArray[np.int64], N: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+    """Values of all points from their rates (B, k, BLOCKS), and whether each is unsettled.
+
+    Points that took as many blocks go together; sums run along the last, contiguous axis, so that a point's bits are its own.
+    """
+    values: dict[str, NDArray[Any]] = {}
+    unsettled = np.zeros(taken.size, np.bool_)
+    for n in np.unique(taken):
+        rows = np.flatnonzero(taken == n)
+        own = np.ascontiguousarray(rates[rows, :, :n])
+        unsettled[rows] = _unsettled(np.ascontiguousarray(own[:, 0]))
+        for name, part in _averages(own, N).items():
+            values.setdefault(name, np.empty((taken.size, *part.shape[1:])))[rows] = part
+    return values, unsettled
+
+
+def _averages(rates: Floats, N: int) -> dict[str, NDArray[Any]]:
+    """Averages over the blocks of rates (B, k, blocks), sorted after averaging, their errors, and what follows from them."""
+    count, _, n = rates.shape
+    trace = np.full((count, BLOCKS), np.nan)
+    with np.errstate(invalid="ignore"):
+        mean, error = rates.mean(axis=-1), _errors(rates)
+        order = np.argsort(-mean, axis=1, kind="stable")
+        trace[:, :n] = np.cumsum(rates[np.arange(count), order[:, 0]], axis=-1) / np.arange(1, n + 1)
+    exponent, error = (np.take_along_axis(array, order, axis=1) for array in (mean, error))
     return {
-        "lambda_max": exponent[0],
-        "lambda_max_se": error[order[0]],
+        "lambda_max": exponent[:, 0],
+        "lambda_max_se": error[:, 0],
         "lambda_max_trace": trace,
         "lyapunov_exponent": exponent,
-        "lyapunov_exponent_se": error[order],
-        "kaplan_yorke_dimension": kaplan_yorke_dimension(exponent, N),
-        "entropy": entropy(exponent, N),
+        "lyapunov_exponent_se": error,
+        "kaplan_yorke_dimension": np.array([kaplan_yorke_dimension(row, N) for row in exponent]),
+        "entropy": np.array([entropy(row, N) for row in exponent]),
     }
 
 
 def _errors(rates: Floats) -> Floats:
-    """(k,) standard errors of the averages of rates (blocks, k).
+    """(...) standard errors of the averages of rates (..., blocks).
 
     A rule that looks again and again at an error which it then reports stops where that error happens to be too small. Where
     a first sample of fixed size decides the length and the error is told from that sample alone, mean / error is Student's t
     (SOURCE: Stein 1945, Ann. Math. Stat. 16, 243). So the error of a shortened run is the larger of two: that of the pilot,
     scaled to all blocks taken, and that of all blocks, which catches a pilot that happened to be calm.
     """
-    if len(rates) == BLOCKS:
+    n = rates.shape[-1]
+    if n == BLOCKS:
         return _batch_error(rates)
-    pilot = rates[:PILOT].std(axis=0, ddof=1) * np.sqrt(PILOT_FACTOR / len(rates))
+    pilot = np.ascontiguousarray(rates[..., :PILOT]).std(axis=-1, ddof=1) * np.sqrt(PILOT_FACTOR / n)
     return np.asarray(np.maximum(_batch_error(rates), pilot))
 
 
 def _batch_error(rates: Floats) -> Floats:
-    """(k,) scatter of rates (blocks, k) over the root of their number."""
+    """(...) scatter of rates (..., blocks) over the root of their number."""
     with np.errstate(invalid="ignore"):
-        return np.asarray(rates.std(axis=0, ddof=1) / np.sqrt(len(rates)))
+        return np.asarray(rates.std(axis=-1, ddof=1) / np.sqrt(rates.shape[-1]))
 
 
 def kaplan_yorke_dimension(exponent: Floats, N: int) -> float:
@@ -337,14 +351,14 @@ def entropy(exponent: Floats, N: int) -> float:
     return float(exponent[exponent > 0].sum())
 
 
-def _unsettled(rates: Floats) -> bool:
-    """Whether the halves of lambda_1's average over rates (blocks, k) differ by more than chance and 2 %, or 0.01."""
-    leading = np.ascontiguousarray(rates[:, 0])
-    first, second = leading[: len(leading) // 2], leading[len(leading) // 2 :]
+def _unsettled(leading: Floats) -> NDArray[np.bool_]:
+    """Whether the halves of lambda_1's average over rates (B, blocks) differ by more than chance and 2 %, or 0.01."""
+    half = leading.shape[-1] // 2
+    first, second = np.ascontiguousarray(leading[:, :half]), np.ascontiguousarray(leading[:, half:])
     with np.errstate(invalid="ignore"):
-        error = np.sqrt(first.var(ddof=1) / first.size + second.var(ddof=1) / second.size)
-        gap = abs(first.mean() - second.mean())
-        return bool(gap > 5.0 * error + max(0.01, 0.02 * abs(leading.mean())))
+        variances = (part.var(axis=-1, ddof=1) / part.shape[-1] for part in (first, second))
+        gap = np.abs(first.mean(axis=-1) - second.mean(axis=-1))
+        return np.asarray(gap > 5.0 * np.sqrt(sum(variances)) + np.maximum(0.01, 0.02 * np.abs(leading.mean(axis=-1))))
 
 
 def _variables(unit: str, *, all_exponents: bool) -> tuple[Variable, ...]:
