@@ -190,25 +190,25 @@ def _stage(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if arguments.cluster == LOCAL:
-        start_server()
-    return _snakemake(arguments, [])
+    return _snakemake(arguments, [], arguments.cluster)
 
 
 def _resume(arguments: argparse.Namespace) -> int:
     from rnn_atlas.pipeline import failed_points
 
     study, results = _load(arguments)
-    _snakemake(arguments, ["--unlock"])
+    _snakemake(arguments, ["--unlock"], SERIAL)
     for stage in study.stage_names:
         if failed_points(results, stage):
             arguments.stage, arguments.retry, arguments.tile_width = stage, True, None
             _stage(arguments)
-    return _snakemake(arguments, ["--rerun-incomplete"])
+    return _snakemake(arguments, ["--rerun-incomplete"], arguments.cluster)
 
 
-def _snakemake(arguments: argparse.Namespace, more: list[str]) -> int:
-    """Snakemake on the project's Snakefile, with this study."""
+def _snakemake(arguments: argparse.Namespace, more: list[str], cluster: str) -> int:
+    """Snakemake on the project's Snakefile, with this study, all stages on this cluster."""
+    if cluster == LOCAL:
+        start_server()
     from rnn_atlas.pipeline import drop_stale_receipts
     from rnn_atlas.plan import plan_stage, refuse_what_cannot_fit
 
@@ -223,9 +223,8 @@ def _snakemake(arguments: argparse.Namespace, more: list[str]) -> int:
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(root / "Snakefile"), "--directory", str(root)]
     command += ["--configfile", str(file), "--config", f"results={arguments.results.resolve()}"]
     command += ["--cores", str(arguments.workers), *more]
-    kind, _, where = arguments.cluster.partition(":")
-    cluster = f"file:{Path(where).resolve()}" if kind == "file" else arguments.cluster
-    with started(cluster, arguments.workers) as place:  # one for all stages
+    kind, _, where = cluster.partition(":")
+    with started(f"file:{Path(where).resolve()}" if kind == "file" else cluster, arguments.workers) as place:
         return subprocess.run(command, env=os.environ | {CLUSTER_VARIABLE: place}, check=False).returncode
 
 
