@@ -149,9 +149,10 @@ def run(command: list[str], study: Study | Path, folder: Path, workers: int = 2)
     if isinstance(study, Study):
         file.write_text(study.model_dump_json(exclude_unset=True))  # JSON is YAML
     words = [*command, str(file), "--results", str(folder), "--workers", str(workers), "--cluster", "local"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with unpinned():
         start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", "rnn_atlas.cli", *words], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-m", "rnn_atlas.cli", *words], capture_output=True, text=True, env=environment)
     if done.returncode:
         raise RuntimeError(f"rnn-atlas {' '.join(words)} failed:\n{done.stderr}")
     return time.perf_counter() - start

@@ -1,6 +1,7 @@
 """What the tests of the user's side share: a small study as a mapping, files made of it, and one study run to its end."""
 
 import copy
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,9 @@ import yaml
 
 from rnn_atlas.config import Study, load_study
 from rnn_atlas.pipeline import complete_stage
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+"""The processes that tests start would compile the whole package each."""
 
 SMALL = """
 study: small

@@ -156,7 +156,7 @@ LIBRARIES = {
     "pydantic": {"contracts", "config", "extrapolation", "networks", "models", "stages", "figures"},
     "yaml": {"config"},
     "dask": {"cluster", "execute"},
-    "distributed": {"cluster", "execute"},
+    "distributed": {"cluster", "execute", "worker"},
     "threadpoolctl": {"execute"},
     "psutil": {"plan"},
     "zarr": {"store", "networks"},  # networks: to read a matrix of the user's
@@ -253,6 +253,17 @@ def test_inner_rooms_readers_and_figures_import_only_the_rooms_they_may() -> Non
 
 def test_no_module_imports_the_command_line() -> None:
     assert [file.name for file in MODULES if "rnn_atlas.cli" in dict(imports_of(file))] == []
+
+
+def test_what_a_stage_computes_with_is_in_the_code_that_its_key_depends_on() -> None:
+    """The rooms of numbers that the stage's own files import; models and ensembles reach a stage by the study."""
+    for name, stage in STAGES.items():
+        own = [file for file in MODULES if file.relative_to(PACKAGE).as_posix() in stage.code and file.parent.name == "stages"]
+        rooms = {room_of(module) for file in own for module, _ in imports_of(file)} & {"kernels", "fixed_points"}
+        if name not in {"theory", "kac_rice"}:  # they take names and a shape from there
+            assert rooms | {"networks"} <= set(stage.code), name
+        if stage.upstream:
+            assert {"kernels", "models", "networks"} <= set(stage.code), name
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

@@ -58,12 +58,12 @@ def test_the_errors_of_shortened_runs_are_within_the_target() -> None:
     assert np.all(found["lambda_max_se"][~early] > 0.0)
 
 
-def stopped(rates: Floats, target: float) -> Floats:
-    """The rates that a point takes of these (BLOCKS,), by the rule that the stage applies block by block."""
+def stopped(rates: Floats, target: float) -> int:
+    """How many a point takes of these rates (BLOCKS,), by the rule that the stage applies block by block."""
     n = blocks_needed(rates[:PILOT], target)
     while n < BLOCKS and rates[:n].std(ddof=1) / np.sqrt(n) > target:
         n += 1
-    return rates[:n]
+    return n
 
 
 @pytest.mark.parametrize("needed", [4, 8, 12, 16])
@@ -73,8 +73,10 @@ def test_the_z_scores_of_stopped_averages_of_independent_blocks_have_spread_one(
     stops by has 1.19 to 1.21.
     """
     draws = np.random.Generator(np.random.Philox(5)).standard_normal((4000, BLOCKS))
-    taken = [stopped(rates, 1.0 / np.sqrt(needed)) for rates in draws]
-    z = np.array([rates.mean() / _errors(rates) for rates in taken])
+    lengths = [stopped(rates, 1.0 / np.sqrt(needed)) for rates in draws]
+    taken = [rates[:n] for rates, n in zip(draws, lengths, strict=True)]
+    errors = _errors(draws, np.arange(BLOCKS) < np.array(lengths)[:, None])
+    z = np.array([rates.mean() for rates in taken]) / errors
     naive = np.array([rates.mean() / rates.std(ddof=1) * np.sqrt(len(rates)) for rates in taken])
     assert abs(z.std() - 1.0) < 0.06
     assert naive.std() > 1.1

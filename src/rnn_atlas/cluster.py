@@ -14,7 +14,7 @@ LOCAL = "local"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 """Pinned to 1 in every process that computes: Dask does the others by itself, but leaves numba at all cores."""
 
-_IMPORTED = ["rnn_atlas.execute", "distributed.nanny"]
+_IMPORTED = ["rnn_atlas.worker"]
 
 
 def check_cluster(cluster: str) -> None:

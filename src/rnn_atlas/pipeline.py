@@ -1,7 +1,6 @@
 """The straight line on one page: a stage is computed where tiles are missing, published, and its receipt written last."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from rnn_atlas.cluster import SERIAL
 from rnn_atlas.config import Study, study_from
 from rnn_atlas.errors import StoreError
 from rnn_atlas.identity import digest
-from rnn_atlas.provenance import code_digest, stage_key, versions
+from rnn_atlas.provenance import code_digest, stage_key, versions, write_text
 from rnn_atlas.registry import STAGES
 from rnn_atlas.status import Status
 
@@ -59,7 +58,7 @@ def complete_stage(
 def write_study(study: Study, results: Path) -> None:
     """results/study.json: what is being run here, for `status` while no receipt is there yet."""
     results.mkdir(parents=True, exist_ok=True)
-    _write_text(results / "study.json", study.model_dump_json(exclude_unset=True))
+    write_text(results / "study.json", study.model_dump_json(exclude_unset=True))
 
 
 def read_study(results: Path) -> Study:
@@ -68,13 +67,6 @@ def read_study(results: Path) -> Study:
     if not path.is_file():
         raise StoreError(f"{results} is no results folder: it has no study.json. Results of a study are in results/<study>")
     return study_from(json.loads(path.read_text()), str(path))
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Written aside and renamed."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text)
-    aside.replace(path)
 
 
 def specification(study: Study, stage: str) -> str:
@@ -111,7 +103,7 @@ def write_receipt(results: Path, stage: str, receipt: dict[str, Any]) -> None:
     """Written aside and renamed, as the stage's last act."""
     path = receipt_path(results, stage)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_text(path, json.dumps(receipt, indent=1) + "\n")
+    write_text(path, json.dumps(receipt, indent=1) + "\n")
 
 
 def read_receipt(results: Path, stage: str) -> dict[str, Any] | None:

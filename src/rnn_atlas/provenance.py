@@ -1,7 +1,10 @@
 """What a result depends on, as digests: the kernel code (its tokens, not its comments), the stage key, the data."""
 
+import contextlib
 import hashlib
 import io
+import json
+import os
 import sys
 import tokenize
 from functools import cache
@@ -40,12 +43,29 @@ def code_tokens(source: str) -> str:
 @cache
 def code_digest(parts: tuple[str, ...]) -> str:
     """Digest of the code in these files and folders of the package."""
-    return digest([[str(file.relative_to(PACKAGE)), _tokens_of(file)] for file in _files(parts)])
+    known = _token_digests()
+    return digest([[str(file.relative_to(PACKAGE)), known[file]] for file in _files(parts)])
 
 
 @cache
-def _tokens_of(file: Path) -> str:
-    return code_tokens(file.read_text())
+def _token_digests() -> dict[Path, str]:
+    """Digest of the tokens of every file of the package. They are kept by the bytes of the file: to take all apart anew takes
+    half a second.
+    """
+    kept = PACKAGE / "__pycache__" / "tokens.json"
+    ours = sys.version + Path(__file__).read_text()
+    texts = {file: file.read_text() for file in _files((".",))}
+    keys = {file: digest(ours, text) for file, text in texts.items()}
+    try:
+        known = json.loads(kept.read_text())
+    except (OSError, ValueError):
+        known = {}
+    if not known.keys() >= set(keys.values()):
+        known = {key: known.get(key) or digest(code_tokens(texts[file])) for file, key in keys.items()}
+        with contextlib.suppress(OSError):  # another user's package
+            kept.parent.mkdir(exist_ok=True)
+            write_text(kept, json.dumps(known))
+    return {file: known[key] for file, key in keys.items()}
 
 
 def kernel_source() -> str:
@@ -75,6 +95,13 @@ def versions() -> dict[str, str]:
     """Versions of what computes and stores."""
     names = ("rnn-atlas", "numpy", "scipy", "numba", "xarray", "zarr", "dask", "snakemake")
     return {"python": ".".join(map(str, sys.version_info[:3]))} | {name: version(name) for name in names}
+
+
+def write_text(path: Path, text: str) -> None:
+    """Written aside and renamed, so that nobody reads half of it."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text)
+    aside.replace(path)
 
 
 def array_digest(array: NDArray[Any]) -> bytes:

@@ -1,8 +1,12 @@
-"""A labelled zarr store while it is written: aside of its place, many arrays at a time, and renamed when it is whole."""
+"""A labelled zarr store while it is written: aside of its place, many arrays at a time, and renamed when it is whole.
+
+zarr puts some arrays into memory, from where they go to their files: each of its own accesses to a file waits for a thread.
+"""
 
 import asyncio
 import shutil
 import warnings
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,11 +15,15 @@ import numpy as np
 import zarr
 import zarr.api.asynchronous
 from numpy.typing import NDArray
+from zarr.core.buffer import Buffer
 from zarr.errors import ZarrUserWarning
+from zarr.storage import MemoryStore
 
 from rnn_atlas.contracts import Variable
 from rnn_atlas.provenance import array_digest
 
+_METADATA = "zarr.json"
+_IN_ONE_FOLDER: Any = {"name": "default", "separator": "."}  # else every axis of an array makes a folder
 LARGEST_CHUNK = 16 * 2**20
 AT_ONCE = 64
 """Arrays that are written together, unless they are more than a chunk: one by one takes twice as long."""
@@ -30,6 +38,8 @@ class Store:
         self._groups: dict[str, dict[str, str]] = {"": attributes}
         self._arrays: dict[str, tuple[Variable, list[str], NDArray[Any]]] = {}
         self._digests: list[str] = []
+        self._files: dict[str, Buffer] = {}  # by path: what zarr wrote; metadata stay for the sake of `finish`
+        self._on_disk: set[str] = set()
 
     def group(self, path: str, **attributes: str) -> None:
         """A group below the store's root, before its arrays."""
@@ -49,20 +59,39 @@ class Store:
         self._flush()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ZarrUserWarning)  # consolidated metadata is no part of zarr v3 yet
-            zarr.consolidate_metadata(self._aside)
+            self._run(zarr.api.asynchronous.consolidate_metadata(MemoryStore(self._files)))
+        self._on_disk.remove(_METADATA)
+        self._save()
         _replace(self._aside, self._final)
         return array_digest(np.frombuffer("\n".join(self._digests).encode(), np.uint8)).hex()
 
     def _flush(self) -> None:
-        with ThreadPoolExecutor(1) as thread:  # the caller's own may be running an event loop, as in a notebook
-            thread.submit(asyncio.run, self._write()).result()
+        self._run(self._write())
         self._groups, self._arrays = {}, {}
+        self._save()
+
+    @staticmethod
+    def _run(task: Coroutine[Any, Any, Any]) -> None:
+        with ThreadPoolExecutor(1) as thread:  # the caller's own may be running an event loop, as in a notebook
+            thread.submit(asyncio.run, task).result()
 
     async def _write(self) -> None:
+        store = MemoryStore(self._files)
         for path, attributes in sorted(self._groups.items()):
-            await zarr.api.asynchronous.create_group(store=self._aside, path=path, attributes=attributes, zarr_format=3)
-        root = await zarr.api.asynchronous.open_group(store=self._aside, mode="r+")
+            await zarr.api.asynchronous.create_group(store=store, path=path, attributes=attributes, zarr_format=3)
+        root = await zarr.api.asynchronous.open_group(store=store, mode="r+")
         await asyncio.gather(*(_write_array(root, path, *array) for path, array in self._arrays.items()))
+
+    def _save(self) -> None:
+        """What zarr wrote goes to its files; of it only metadata stay."""
+        new = {self._aside / name: buffer for name, buffer in self._files.items() if name not in self._on_disk}
+        for folder in {file.parent for file in new}:
+            folder.mkdir(parents=True, exist_ok=True)
+        for file, buffer in new.items():
+            file.write_bytes(buffer.to_bytes())
+        for name in [name for name in self._files if not name.endswith(_METADATA)]:
+            del self._files[name]
+        self._on_disk = set(self._files)
 
 
 async def _write_array(root: zarr.AsyncGroup, path: str, variable: Variable, dims: list[str], values: NDArray[Any]) -> None:
@@ -72,7 +101,7 @@ async def _write_array(root: zarr.AsyncGroup, path: str, variable: Variable, dim
     fill = 0 if values.dtype.kind in "iu" else float("nan")
     array = await root.create_array(
         path, shape=values.shape, dtype=values.dtype, chunks=_chunks(values), dimension_names=dims,
-        attributes=attributes, fill_value=fill, config={"write_empty_chunks": True},
+        attributes=attributes, fill_value=fill, config={"write_empty_chunks": True}, chunk_key_encoding=_IN_ONE_FOLDER,
     )  # fmt: skip
     await array.setitem(..., values)
 

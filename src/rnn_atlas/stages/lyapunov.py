@@ -195,7 +195,7 @@ class _Run:
     def average(self, n_steps: int) -> tuple[Floats, NDArray[np.int64]]:
         """Rates (B, k, BLOCKS) of all points in blocks of n_steps steps, and how many blocks (B,) each took."""
         target = self.context.options.target
-        rates = np.empty((self.here.size, self.k, BLOCKS))
+        rates = np.zeros((self.here.size, self.k, BLOCKS))
         taken = np.zeros(self.here.size, np.int64)
         earliest = np.full(self.here.size, BLOCKS)
         active = self.here
@@ -203,12 +203,11 @@ class _Run:
             rates[self.here, :, b] = self._block(n_steps, active, checked=b in SUM_RULE_BLOCKS) / (n_steps * self.dt)
             taken[active] = b + 1
             self.lost[active] = diverged(self.problem.states)[self._places(active)]
-            if target is None:
+            if target is None or b + 1 < PILOT:
                 continue
             if b + 1 == PILOT:
                 earliest = blocks_needed(np.ascontiguousarray(rates[:, 0, :PILOT]), target)
-            error = _batch_error(np.ascontiguousarray(rates[active, 0, : b + 1])) if b else np.inf
-            active = active[(b + 1 < earliest[active]) | (error > target)]
+            active = active[(b + 1 < earliest[active]) | (_batch_error(rates[active, 0], b + 1) > target)]
             if not active.size:
                 break
             self._keep(active)
@@ -271,60 +270,56 @@ def blocks_needed(pilot: Floats, target: float) -> NDArray[np.int64]:
 
 
 def _statistics(rates: Floats, taken: NDArray[np.int64], N: int) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
-    """Values of all points from their rates (B, k, BLOCKS), and whether each is unsettled.
-
-    Points that took as many blocks go together; sums run along the last, contiguous axis, so that a point's bits are its own.
+    """Averages over the first `taken` (B,) blocks of rates (B, k, BLOCKS), sorted after averaging, their errors, and what
+    follows from them; and whether each point is unsettled.
     """
-    values: dict[str, NDArray[Any]] = {}
-    unsettled = np.zeros(taken.size, np.bool_)
-    for n in np.unique(taken):
-        rows = np.flatnonzero(taken == n)
-        own = np.ascontiguousarray(rates[rows, :, :n])
-        unsettled[rows] = _unsettled(np.ascontiguousarray(own[:, 0]))
-        for name, part in _averages(own, N).items():
-            values.setdefault(name, np.empty((taken.size, *part.shape[1:])))[rows] = part
-    return values, unsettled
-
-
-def _averages(rates: Floats, N: int) -> dict[str, NDArray[Any]]:
-    """Averages over the blocks of rates (B, k, blocks), sorted after averaging, their errors, and what follows from them."""
-    count, _, n = rates.shape
-    trace = np.full((count, BLOCKS), np.nan)
+    inside = np.arange(BLOCKS) < taken[:, None]
     with np.errstate(invalid="ignore"):
-        mean, error = rates.mean(axis=-1), _errors(rates)
+        mean, error = _moments(rates, inside[:, None])[1], _errors(rates, inside[:, None])
         order = np.argsort(-mean, axis=1, kind="stable")
-        trace[:, :n] = np.cumsum(rates[np.arange(count), order[:, 0]], axis=-1) / np.arange(1, n + 1)
+        sums = np.cumsum(rates[np.arange(taken.size), order[:, 0]], axis=-1)
     exponent, error = (np.take_along_axis(array, order, axis=1) for array in (mean, error))
-    return {
+    values = {
         "lambda_max": exponent[:, 0],
         "lambda_max_se": error[:, 0],
-        "lambda_max_trace": trace,
+        "lambda_max_trace": np.where(inside, sums / np.arange(1, BLOCKS + 1), np.nan),
         "lyapunov_exponent": exponent,
         "lyapunov_exponent_se": error,
         "kaplan_yorke_dimension": np.array([kaplan_yorke_dimension(row, N) for row in exponent]),
         "entropy": np.array([entropy(row, N) for row in exponent]),
     }
+    return values, _unsettled(rates[:, 0], inside)
 
 
-def _errors(rates: Floats) -> Floats:
-    """(...) standard errors of the averages of rates (..., blocks).
+def _batch_error(rates: Floats, n: int) -> Floats:
+    """(B,) scatter of the first n blocks of rates (B, BLOCKS) over the root of their number."""
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(_moments(rates, np.arange(BLOCKS) < n)[2] / n)
+
+
+def _moments(rates: Floats, inside: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Number, mean and sample variance (...) of those blocks of rates (..., BLOCKS) that are `inside`, of the same shape or
+    one that broadcasts. All blocks are summed, zeros where they are not inside, so that a point's bits are its own.
+    """
+    count = inside.sum(axis=-1)
+    mean = np.where(inside, rates, 0.0).sum(axis=-1) / count
+    squares = np.where(inside, rates - mean[..., None], 0.0) ** 2
+    return count, mean, squares.sum(axis=-1) / (count - 1)
+
+
+def _errors(rates: Floats, inside: NDArray[np.bool_]) -> Floats:
+    """(...) standard errors of the averages of rates (..., BLOCKS) over the first blocks, those `inside`.
 
     A rule that looks again and again at an error which it then reports stops where that error happens to be too small. Where
     a first sample of fixed size decides the length and the error is told from that sample alone, mean / error is Student's t
     (SOURCE: Stein 1945, Ann. Math. Stat. 16, 243). So the error of a shortened run is the larger of two: that of the pilot,
     scaled to all blocks taken, and that of all blocks, which catches a pilot that happened to be calm.
     """
-    n = rates.shape[-1]
-    if n == BLOCKS:
-        return _batch_error(rates)
-    pilot = np.ascontiguousarray(rates[..., :PILOT]).std(axis=-1, ddof=1) * np.sqrt(PILOT_FACTOR / n)
-    return np.asarray(np.maximum(_batch_error(rates), pilot))
-
-
-def _batch_error(rates: Floats) -> Floats:
-    """(...) scatter of rates (..., blocks) over the root of their number."""
     with np.errstate(invalid="ignore"):
-        return np.asarray(rates.std(axis=-1, ddof=1) / np.sqrt(rates.shape[-1]))
+        count, _, variance = _moments(rates, inside)
+        _, _, pilot = _moments(rates, np.arange(BLOCKS) < PILOT)
+        larger = np.maximum(variance, PILOT_FACTOR * pilot)
+        return np.asarray(np.sqrt(np.where(count < BLOCKS, larger, variance) / count))
 
 
 def kaplan_yorke_dimension(exponent: Floats, N: int) -> float:
@@ -351,14 +346,16 @@ def entropy(exponent: Floats, N: int) -> float:
     return float(exponent[exponent > 0].sum())
 
 
-def _unsettled(leading: Floats) -> NDArray[np.bool_]:
-    """Whether the halves of lambda_1's average over rates (B, blocks) differ by more than chance and 2 %, or 0.01."""
-    half = leading.shape[-1] // 2
-    first, second = np.ascontiguousarray(leading[:, :half]), np.ascontiguousarray(leading[:, half:])
+def _unsettled(leading: Floats, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether lambda_1's averages over the halves of its blocks, those `inside` of (B, BLOCKS), differ by more than chance and
+    2 %, or 0.01.
+    """
+    is_first = inside & (np.arange(BLOCKS) < inside.sum(axis=-1, keepdims=True) // 2)
     with np.errstate(invalid="ignore"):
-        variances = (part.var(axis=-1, ddof=1) / part.shape[-1] for part in (first, second))
-        gap = np.abs(first.mean(axis=-1) - second.mean(axis=-1))
-        return np.asarray(gap > 5.0 * np.sqrt(sum(variances)) + np.maximum(0.01, 0.02 * np.abs(leading.mean(axis=-1))))
+        (n, first, spread), (m, second, other) = (_moments(leading, half) for half in (is_first, inside & ~is_first))
+        whole = (n * first + m * second) / (n + m)
+        chance = np.sqrt(spread / n + other / m)
+        return np.asarray(np.abs(first - second) > 5.0 * chance + np.maximum(0.01, 0.02 * np.abs(whole)))
 
 
 def _variables(unit: str, *, all_exponents: bool) -> tuple[Variable, ...]:

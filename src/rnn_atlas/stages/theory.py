@@ -42,7 +42,7 @@ FLOPS_PER_POINT = 1e9
 """About 30 ms: a Newton solution, an exponent, and a share of the onsets."""
 POPULATIONS = 40
 """Times as long: several populations from all sides' starts."""
-WIDTH = 64
+WIDTH = 16
 LINES = ("g_contraction_theory", "g_onset_theory", "g_local_theory")
 
 
@@ -96,7 +96,7 @@ class Theory(Stage):
 
     @staticmethod
     def width(network: NetworkIdentity, context: Context) -> int:
-        """Tiles of a few seconds."""
+        """Tiles of about a second: solutions take from milliseconds to a second, and none should be waited for at the end."""
         return WIDTH
 
     @staticmethod

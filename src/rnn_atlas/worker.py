@@ -1,0 +1,13 @@
+"""What a local worker starts with. The process that all of them are forked from imports this: what tiles need, numba ready.
+
+Loading what numba needs to run its first kernel takes as long as some tiles, and so does scipy.
+"""
+
+import distributed.nanny  # noqa: F401
+import numpy as np
+
+import rnn_atlas.execute
+import rnn_atlas.theory.states  # noqa: F401
+from rnn_atlas.kernels.random import threefry
+
+threefry(*np.zeros(4, np.uint64))
