@@ -18,6 +18,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from validation.mutations import MUTATIONS, Mutation
 
 from rnn_atlas.cli import _parser
 from rnn_atlas.config import Study, load_study
@@ -264,6 +265,11 @@ def test_what_a_stage_computes_with_is_in_the_code_that_its_key_depends_on() -> 
             assert rooms | {"networks"} <= set(stage.code), name
         if stage.upstream:
             assert {"kernels", "models", "networks"} <= set(stage.code), name
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_every_mistake_that_the_tests_are_to_catch_can_be_made_in_the_present_code(mutation: Mutation) -> None:
+    assert (PACKAGE / mutation.file).read_text().count(mutation.old) == 1
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

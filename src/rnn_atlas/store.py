@@ -1,7 +1,4 @@
-"""A labelled zarr store while it is written: aside of its place, many arrays at a time, and renamed when it is whole.
-
-zarr puts some arrays into memory, from where they go to their files: each of its own accesses to a file waits for a thread.
-"""
+"""A labelled zarr store while it is written: aside of its place, many arrays at a time, and renamed when it is whole."""
 
 import asyncio
 import shutil
@@ -15,14 +12,14 @@ import numpy as np
 import zarr
 import zarr.api.asynchronous
 from numpy.typing import NDArray
-from zarr.core.buffer import Buffer
+from zarr.abc.store import ByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.errors import ZarrUserWarning
-from zarr.storage import MemoryStore
+from zarr.storage import LocalStore
 
 from rnn_atlas.contracts import Variable
 from rnn_atlas.provenance import array_digest
 
-_METADATA = "zarr.json"
 _IN_ONE_FOLDER: Any = {"name": "default", "separator": "."}  # else every axis of an array makes a folder
 LARGEST_CHUNK = 16 * 2**20
 AT_ONCE = 64
@@ -38,8 +35,6 @@ class Store:
         self._groups: dict[str, dict[str, str]] = {"": attributes}
         self._arrays: dict[str, tuple[Variable, list[str], NDArray[Any]]] = {}
         self._digests: list[str] = []
-        self._files: dict[str, Buffer] = {}  # by path: what zarr wrote; metadata stay for the sake of `finish`
-        self._on_disk: set[str] = set()
 
     def group(self, path: str, **attributes: str) -> None:
         """A group below the store's root, before its arrays."""
@@ -59,16 +54,13 @@ class Store:
         self._flush()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ZarrUserWarning)  # consolidated metadata is no part of zarr v3 yet
-            self._run(zarr.api.asynchronous.consolidate_metadata(MemoryStore(self._files)))
-        self._on_disk.remove(_METADATA)
-        self._save()
+            self._run(zarr.api.asynchronous.consolidate_metadata(_Folder(self._aside)))
         _replace(self._aside, self._final)
         return array_digest(np.frombuffer("\n".join(self._digests).encode(), np.uint8)).hex()
 
     def _flush(self) -> None:
         self._run(self._write())
         self._groups, self._arrays = {}, {}
-        self._save()
 
     @staticmethod
     def _run(task: Coroutine[Any, Any, Any]) -> None:
@@ -76,22 +68,30 @@ class Store:
             thread.submit(asyncio.run, task).result()
 
     async def _write(self) -> None:
-        store = MemoryStore(self._files)
+        store = _Folder(self._aside)
         for path, attributes in sorted(self._groups.items()):
             await zarr.api.asynchronous.create_group(store=store, path=path, attributes=attributes, zarr_format=3)
         root = await zarr.api.asynchronous.open_group(store=store, mode="r+")
         await asyncio.gather(*(_write_array(root, path, *array) for path, array in self._arrays.items()))
 
-    def _save(self) -> None:
-        """What zarr wrote goes to its files; of it only metadata stay."""
-        new = {self._aside / name: buffer for name, buffer in self._files.items() if name not in self._on_disk}
-        for folder in {file.parent for file in new}:
-            folder.mkdir(parents=True, exist_ok=True)
-        for file, buffer in new.items():
-            file.write_bytes(buffer.to_bytes())
-        for name in [name for name in self._files if not name.endswith(_METADATA)]:
-            del self._files[name]
-        self._on_disk = set(self._files)
+
+class _Folder(LocalStore):
+    """Files read and written at once: on zarr's own way each of them waits for a thread."""
+
+    async def get(
+        self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """The file's content, None if there is none."""
+        return self.get_sync(key, prototype=prototype, byte_range=byte_range)
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Writes the file."""
+        self.set_sync(key, value)
+
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        """Writes the file unless it is there."""
+        if not (self.root / key).exists():
+            self.set_sync(key, value)
 
 
 async def _write_array(root: zarr.AsyncGroup, path: str, variable: Variable, dims: list[str], values: NDArray[Any]) -> None:
