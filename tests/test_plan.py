@@ -13,7 +13,7 @@ from rnn_atlas.calibrate import Machine
 from rnn_atlas.config import Study, study_from
 from rnn_atlas.errors import AtlasError
 from rnn_atlas.pipeline import complete_stage
-from rnn_atlas.plan import StagePlan, plan_stage, refuse_what_cannot_fit, table
+from rnn_atlas.plan import StagePlan, plan_stage, refuse_what_cannot_fit, table, workers_worth_starting
 from rnn_atlas.tables import aligned, size
 
 from .conftest import Finished
@@ -174,7 +174,15 @@ def test_a_stage_takes_no_more_memory_than_its_plan_says_nor_much_less(
 def planned(**changes: float) -> StagePlan:
     """A plan of one tile."""
     return StagePlan(**({"stage": "simulation", "points": 1, "done": 0, "failed": 0, "tiles": 1, "flops": 1.0,
-                         "memory": 1.0, "disk": 1.0, "seconds": 1.0} | changes))  # type: ignore[arg-type] # fmt: skip
+                         "memory": 1.0, "disk": 1.0, "seconds": 1.0, "effort": 1.0} | changes))  # type: ignore[arg-type] # fmt: skip
+
+
+def test_no_worker_is_started_for_short_work_and_none_that_would_have_no_tile() -> None:
+    """A local cluster takes about as long to start as 1e10 flops."""
+    short, long = planned(effort=0.9e10, tiles=50), planned(effort=2e10, tiles=3)
+    assert workers_worth_starting([short, short], 16) == 0
+    assert workers_worth_starting([short, long], 16) == 3
+    assert workers_worth_starting([short, long], 2) == 2
 
 
 def test_a_tile_must_fit_into_the_share_of_one_worker(tmp_path: Path) -> None:

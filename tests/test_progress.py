@@ -31,13 +31,14 @@ def test_tiles_count_alike_where_no_flops_are_told(tmp_path: Path) -> None:
 
 
 def test_status_tells_the_time_to_go_at_the_rate_of_the_work_of_the_last_tiles(tmp_path: Path, small: dict[str, Any]) -> None:
-    """From 20 to 60 % of the work in 100 s: another 100 s."""
+    """From 20 to 60 % of the work in 100 s: another 100 s. Lines of a run before it, which told no share, do not count."""
     file = tmp_path / "small.yaml"
     file.write_text(yaml.safe_dump(small))
     study = load_study(file)
     results = results_folder(study, tmp_path)
     complete_stage(study, "networks", results)
-    events = [{"time": 1000.0 + 100 * i, "done": 1 + i, "total": 9, "share": 0.2 + 0.4 * i} for i in range(2)]
+    events: list[dict[str, float]] = [{"time": 1.0, "done": 5, "total": 9}]
+    events += [{"time": 1000.0 + 100 * i, "done": 1 + i, "total": 9, "share": 0.2 + 0.4 * i} for i in range(2)]
     (results / "logs" / "simulation.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     (line,) = (line for line in status_table(results).splitlines() if line.startswith("simulation"))
     assert re.split(r" {2,}", line)[-1] == "100 s"

@@ -163,7 +163,7 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _stage(arguments: argparse.Namespace) -> int:
-    if arguments.cluster == LOCAL:
+    if arguments.cluster == LOCAL and arguments.study.is_file():
         start_server()
     from rnn_atlas.pipeline import complete_stage
     from rnn_atlas.plan import plan_stage, refuse_what_cannot_fit
@@ -207,10 +207,10 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _snakemake(arguments: argparse.Namespace, more: list[str], cluster: str) -> int:
     """Snakemake on the project's Snakefile, with this study, all stages on this cluster."""
-    if cluster == LOCAL:
+    if cluster == LOCAL and arguments.study.is_file():
         start_server()
     from rnn_atlas.pipeline import drop_stale_receipts
-    from rnn_atlas.plan import plan_stage, refuse_what_cannot_fit
+    from rnn_atlas.plan import plan_stage, refuse_what_cannot_fit, workers_worth_starting
 
     study, results = _load(arguments)
     plans = [plan_stage(study, stage, results, None) for stage in study.stage_names]
@@ -224,7 +224,10 @@ def _snakemake(arguments: argparse.Namespace, more: list[str], cluster: str) -> 
     command += ["--configfile", str(file), "--config", f"results={arguments.results.resolve()}"]
     command += ["--cores", str(arguments.workers), *more]
     kind, _, where = cluster.partition(":")
-    with started(f"file:{Path(where).resolve()}" if kind == "file" else cluster, arguments.workers) as place:
+    workers = workers_worth_starting(plans, arguments.workers)
+    if cluster == LOCAL and not workers:
+        cluster = SERIAL
+    with started(f"file:{Path(where).resolve()}" if kind == "file" else cluster, workers) as place:
         return subprocess.run(command, env=os.environ | {CLUSTER_VARIABLE: place}, check=False).returncode
 
 

@@ -123,6 +123,10 @@ class Variable:
     catalogue: str = ""
 
 
+RECORDING = 1e4
+"""Flops that take as long as a sample of a column."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cost:
     """What a tile costs: `flops` of its products, `work` bytes at the peak, `stored` bytes written.
@@ -143,6 +147,11 @@ class Cost:
     is_bound: bool = False
     is_single: bool = False
     is_low_rank: bool = False
+
+    @property
+    def effort(self) -> float:
+        """Flops that take about as long as all of it."""
+        return self.flops + self.elementwise + RECORDING * self.samples
 
 
 @dataclass(frozen=True)

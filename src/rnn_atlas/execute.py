@@ -4,6 +4,7 @@ import os
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,17 +21,15 @@ from rnn_atlas.grid import distinct, sweep_points
 from rnn_atlas.grid import tiles as cut
 from rnn_atlas.identity import tile_ids
 from rnn_atlas.progress import Progress
-from rnn_atlas.provenance import kernel_source, stage_key
+from rnn_atlas.provenance import code_digest, stage_key
 from rnn_atlas.registry import STAGES
 from rnn_atlas.stages.simulation import Schedule
 from rnn_atlas.status import Status
 
 WORTH_A_CLUSTER = 1e10
 """Flops of a stage from which on a local cluster is used: they take about as long as to start it."""
-RECORDING = 1e4
-"""Flops that take as long as a sample of a column."""
-CODE = kernel_source()
-"""The code that this process has imported, or is about to."""
+CODE = {name: code_digest(stage.code) for name, stage in STAGES.items()}
+"""Of each stage, as this process has imported it, or is about to."""
 WORKERS_WITHIN = 300.0
 """Seconds in which the first worker of a local cluster must be there."""
 
@@ -39,7 +38,7 @@ WORKERS_WITHIN = 300.0
 class Task:
     """A tile on its way to a worker: identities only, nothing big.
 
-    flops: about what it costs. code: digest of the code that is to compute it.
+    effort: flops that take as long. code: digest of the code that is to compute it.
     states: where the upstream stage left each point. parts: where the parts of its only point are, if it is to be merged.
     """
 
@@ -48,8 +47,8 @@ class Task:
     sweep: str
     tile: Tile
     directory: str
-    flops: float = 0.0
-    code: str = CODE
+    code: str
+    effort: float = 0.0
     states: tuple[tuple[str, int], ...] = ()
     parts: tuple[tuple[str, int], ...] = ()
 
@@ -61,7 +60,7 @@ class Report:
     points: int
     failed: int
     seconds: float
-    flops: float
+    effort: float
 
 
 @dataclass(frozen=True)
@@ -73,9 +72,9 @@ class Work:
     wanted: int
 
     @property
-    def flops(self) -> float:
+    def effort(self) -> float:
         """Of all tasks."""
-        return sum(task.flops for task in self.tasks)
+        return sum(task.effort for task in self.tasks)
 
 
 def groups(study: Study, stage: str) -> dict[str, list[str]]:
@@ -111,8 +110,7 @@ def missing(study: Study, stage: str, results: Path, *, retry: bool = False, wid
                 if tile.part is not None and all(_is_done(held.get(name), retry) for name in tile_ids(tile)):
                     continue
                 cost = STAGES[stage].cost(tile, context)
-                flops = cost.flops + cost.elementwise + RECORDING * cost.samples
-                tasks.append(Task(content, stage, sweeps[0], tile, str(directory), flops, states=states))
+                tasks.append(Task(content, stage, sweeps[0], tile, str(directory), CODE[stage], cost.effort, states))
     return Work(tasks, done, wanted)
 
 
@@ -140,7 +138,7 @@ def mergeable(study: Study, stage: str, results: Path, *, retry: bool = False) -
             if not _is_done(held.get(name), retry) and all(places):
                 parts = tuple((str(place.file), place.row) for place in places if place is not None)
                 tile = Tile(point.network, (point.dynamics,))
-                tasks.append(Task(content, stage, sweeps[0], tile, str(directory), parts=parts))
+                tasks.append(Task(content, stage, sweeps[0], tile, str(directory), CODE[stage], parts=parts))
     return tasks
 
 
@@ -175,7 +173,7 @@ def run_stage(
     retry: also the points that failed. width: points per tile, if not the stage's own choice. Returns what was to do.
     """
     work = missing(study, stage, results, retry=retry, width=width)
-    here = cluster == SERIAL or (is_local(cluster) and work.flops < WORTH_A_CLUSTER)
+    here = cluster == SERIAL or (is_local(cluster) and work.effort < WORTH_A_CLUSTER)
     _run(work.tasks, stage, results, SERIAL if here else cluster, workers)
     if merges := mergeable(study, stage, results, retry=retry):
         _run(merges, stage, results, SERIAL if here else cluster, workers)
@@ -183,10 +181,10 @@ def run_stage(
 
 
 def _run(tasks: list[Task], stage: str, results: Path, cluster: str, workers: int) -> None:
-    flops = sum(task.flops for task in tasks)
-    with Progress(stage, len(tasks), flops, results / "logs" / f"{stage}.jsonl") as progress:
+    effort = sum(task.effort for task in tasks)
+    with Progress(stage, len(tasks), effort, results / "logs" / f"{stage}.jsonl") as progress:
         for report in map(compute_task, tasks) if cluster == SERIAL else _on_cluster(tasks, cluster, workers):
-            progress.advance(report.points, report.failed, report.seconds, report.flops)
+            progress.advance(report.points, report.failed, report.seconds, report.effort)
 
 
 def _on_cluster(tasks: list[Task], cluster: str, workers: int) -> Iterator[Report]:
@@ -195,7 +193,7 @@ def _on_cluster(tasks: list[Task], cluster: str, workers: int) -> Iterator[Repor
     from distributed import as_completed
 
     # The dearest first, that none is left alone at the end; before them the cheapest, for which all others wait.
-    *others, first = sorted(tasks, key=lambda task: -task.flops)
+    *others, first = sorted(tasks, key=lambda task: -task.effort)
     with started(cluster, workers) as place, connect(place) as client:
         if is_local(cluster):
             client.wait_for_workers(1, timeout=WORKERS_WITHIN)
@@ -213,25 +211,30 @@ def _collected(future: Any, task: Task) -> Report:
 
     try:
         report: Report = future.result()
+    except CancelledError as error:
+        raise StoreError("the cluster is gone; what is finished stays. Run again") from error
     except KilledWorker as error:
         reason = f"the worker died while computing this tile, {error}"
         result = _failed(task.tile, reason)
         tiles.write(Path(task.directory), task.tile, result)
-        return Report(len(task.tile), len(task.tile), 0.0, task.flops)
+        return Report(len(task.tile), len(task.tile), 0.0, task.effort)
     return report
 
 
 def compute_task(task: Task) -> Report:
     """Computes one tile and stores it: what a worker does."""
-    if task.code != CODE:
-        raise StoreError("this worker runs other code than the one that asks it. Start workers and run again")
+    if task.code != CODE[task.stage]:
+        raise StoreError(
+            f"this worker runs other code of stage {task.stage} than the process that asks it: it was edited in between. "
+            "Run again, with new workers if you started them yourself"
+        )
     pin_threads()
     start = time.perf_counter()
     study = _study(task.study)
     result = _compute(task, study)
     tiles.write(Path(task.directory), task.tile, result)
     failed = int(np.sum(result.status == Status.ERROR))
-    return Report(len(task.tile), failed, time.perf_counter() - start, task.flops)
+    return Report(len(task.tile), failed, time.perf_counter() - start, task.effort)
 
 
 @lru_cache(maxsize=4)

@@ -12,7 +12,7 @@ from rnn_atlas import tiles
 from rnn_atlas.config import Study
 from rnn_atlas.contracts import Context, Cost, Tile
 from rnn_atlas.errors import AtlasError
-from rnn_atlas.execute import groups, split, wanted_points
+from rnn_atlas.execute import WORTH_A_CLUSTER, groups, split, wanted_points
 from rnn_atlas.grid import tiles as cut
 from rnn_atlas.registry import STAGES
 from rnn_atlas.status import Status
@@ -27,7 +27,10 @@ _FILE, _ROW = 3000.0, 40.0
 
 @dataclass(frozen=True)
 class StagePlan:
-    """A stage's share of the plan. Time: one worker's seconds for what is still to do; at most, if `is_bound`."""
+    """A stage's share of the plan. Time: one worker's seconds for what is still to do; at most, if `is_bound`.
+
+    effort: flops that take about as long as what is to do.
+    """
 
     stage: str
     points: int
@@ -38,6 +41,7 @@ class StagePlan:
     memory: float
     disk: float
     seconds: float
+    effort: float
     is_bound: bool = False
 
 
@@ -45,7 +49,7 @@ def plan_stage(study: Study, stage: str, results: Path, machine: "Machine | None
     """The plan of one stage; without a machine no time is forecast (0)."""
     points = done = failed = count = 0
     is_bound = False
-    flops = memory = disk = seconds = 0.0
+    flops = memory = disk = seconds = effort = 0.0
     for key, sweeps in groups(study, stage).items():
         context = study.context(stage, sweeps[0])
         wanted = wanted_points(study, stage, sweeps)
@@ -57,9 +61,10 @@ def plan_stage(study: Study, stage: str, results: Path, machine: "Machine | None
         for tile in (part for one in whole for part in split(one, STAGES[stage].parts(context))):
             cost = STAGES[stage].cost(tile, context)
             count, flops, disk = count + 1, flops + cost.flops, disk + cost.stored + _FILE + _ROW * len(tile)
+            effort += cost.effort
             memory, is_bound = max(memory, cost.work), is_bound or cost.is_bound
             seconds += _seconds(tile, cost, context, machine) if machine is not None else 0.0
-    return StagePlan(stage, points, done, failed, count, flops, memory, disk, seconds, is_bound)
+    return StagePlan(stage, points, done, failed, count, flops, memory, disk, seconds, effort, is_bound)
 
 
 def _seconds(tile: Tile, cost: Cost, context: Context, machine: "Machine") -> float:
@@ -77,6 +82,11 @@ def _seconds(tile: Tile, cost: Cost, context: Context, machine: "Machine") -> fl
             per_step = 2e-8 * N + 3e-10 * flops
         return total + cost.column_steps * per_step
     return total + cost.flops / machine.eigen_flops()
+
+
+def workers_worth_starting(plans: list[StagePlan], workers: int) -> int:
+    """As many as the stage of the most tiles can use, 0 if all stages are faster without; at most these."""
+    return min(workers, max((entry.tiles for entry in plans if entry.effort >= WORTH_A_CLUSTER), default=0))
 
 
 def refuse_what_cannot_fit(plans: list[StagePlan], results: Path, workers: int) -> None:

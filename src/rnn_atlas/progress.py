@@ -17,10 +17,10 @@ STALLED_AFTER = 600.0
 class Progress:
     """Counts finished tiles of one stage; use it as a context manager around the work."""
 
-    def __init__(self, stage: str, total: int, flops: float, log: Path, out: TextIO | None = None) -> None:
+    def __init__(self, stage: str, total: int, effort: float, log: Path, out: TextIO | None = None) -> None:
         self.stage, self.total, self.log = stage, total, log
         self.done = self.points = self.failed = 0
-        self._flops, self._flops_done = flops, 0.0
+        self._effort, self._effort_done = effort, 0.0
         self._out = out or sys.stderr
         self._live = self._out.isatty()
         self._start = self._moved = time.monotonic()
@@ -40,13 +40,13 @@ class Progress:
 
     @property
     def share(self) -> float:
-        """Of the work that is done, by its flops: the dearest tiles come first. By the tiles where none are counted."""
-        return self._flops_done / self._flops if self._flops else self.done / max(self.total, 1)
+        """Of the work that is done, by its effort: the dearest tiles come first. By the tiles where none is told."""
+        return min(1.0, self._effort_done / self._effort) if self._effort else self.done / max(self.total, 1)
 
-    def advance(self, points: int, failed: int, seconds: float, flops: float) -> None:
+    def advance(self, points: int, failed: int, seconds: float, effort: float) -> None:
         """One tile more is done."""
         self.done += 1
-        self._flops_done += flops
+        self._effort_done += effort
         self.points += points
         self.failed += failed
         self._moved = time.monotonic()

@@ -20,6 +20,9 @@ from rnn_atlas.identity import digest
 from rnn_atlas.registry import STAGES
 
 PACKAGE = Path(__file__).parent
+_KEPT = PACKAGE / "__pycache__" / "tokens.json"
+MOST_KEPT = 2000
+"""Digests of tokens that are kept; of the present code there are about 160."""
 _IGNORED = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.NEWLINE, tokenize.ENDMARKER}
 
 
@@ -42,43 +45,36 @@ def code_tokens(source: str) -> str:
 
 @cache
 def code_digest(parts: tuple[str, ...]) -> str:
-    """Digest of the code in these files and folders of the package."""
-    known = _token_digests()
-    return digest([[str(file.relative_to(PACKAGE)), known[file]] for file in _files(parts)])
+    """Digest of the code in these files and folders of the package.
+
+    Digests of tokens are kept by the text they are of: to take it apart anew takes half a second.
+    """
+    known, ours = _kept_digests(), [sys.version, Path(__file__).read_text()]
+    keys = {file: digest(ours, file.read_text()) for file in _files(parts)}
+    new = {key: digest(code_tokens(file.read_text())) for file, key in keys.items() if key not in known}
+    known.update(new)
+    if new:
+        with contextlib.suppress(OSError):  # another user's package
+            _KEPT.parent.mkdir(exist_ok=True)
+            write_text(_KEPT, json.dumps(known))
+    return digest([[str(file.relative_to(PACKAGE)), known[key]] for file, key in keys.items()])
 
 
 @cache
-def _token_digests() -> dict[Path, str]:
-    """Digest of the tokens of every file of the package. They are kept by the bytes of the file: to take all apart anew takes
-    half a second.
-    """
-    kept = PACKAGE / "__pycache__" / "tokens.json"
-    ours = sys.version + Path(__file__).read_text()
-    texts = {file: file.read_text() for file in _files((".",))}
-    keys = {file: digest(ours, text) for file, text in texts.items()}
+def _kept_digests() -> dict[str, str]:
+    """What earlier processes left; nothing if it cannot be read, or is of too many versions of the code."""
     try:
-        known = json.loads(kept.read_text())
+        known = json.loads(_KEPT.read_text())
     except (OSError, ValueError):
-        known = {}
-    if not known.keys() >= set(keys.values()):
-        known = {key: known.get(key) or digest(code_tokens(texts[file])) for file, key in keys.items()}
-        with contextlib.suppress(OSError):  # another user's package
-            kept.parent.mkdir(exist_ok=True)
-            write_text(kept, json.dumps(known))
-    return {file: known[key] for file, key in keys.items()}
-
-
-def kernel_source() -> str:
-    """Digest of all files that decide numbers, byte by byte, as they are on the disk now."""
-    parts = {part for stage in STAGES.values() for part in stage.code}
-    return digest([path.read_bytes().hex() for path in _files(tuple(sorted(parts)))], size=8)
+        return {}
+    return known if isinstance(known, dict) and len(known) < MOST_KEPT else {}
 
 
 def _files(parts: tuple[str, ...]) -> list[Path]:
     files: list[Path] = []
     for part in parts:
         path = PACKAGE / part
-        files += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        files += sorted(path.rglob("[!.]*.py")) if path.is_dir() else [path]  # an editor's own files begin with a dot
     return files
 
 

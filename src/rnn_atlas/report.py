@@ -161,9 +161,11 @@ def _last_event(results: Path, stage: str) -> tuple[str, str]:
     if not log.is_file():
         return "never", ""
     events = [json.loads(line) for line in log.read_text().splitlines()[-20:]]
-    last, first = events[-1], events[0]
+    starts = [i for i, event in enumerate(events) if event["done"] == 1]  # of runs: none goes on at another's rate
+    first, last = events[starts[-1] if starts else 0], events[-1]
     ago = f"{duration(time.time() - last['time'])} ago"
-    left, gained = 1 - last["share"], last["share"] - first["share"]
+    begun, ended = (event.get("share", event["done"] / event["total"]) for event in (first, last))
+    left, gained = 1 - ended, ended - begun
     if last["done"] >= last["total"] or gained <= 0:
         return ago, ""
     return ago, duration((last["time"] - first["time"]) * left / gained)
