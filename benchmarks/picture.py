@@ -16,7 +16,7 @@ MET, MISSED = "#0072B2", "#E69F00"
 LINE = 1.6
 SHARES = (OF_DGEMM, OF_SGEMM, OF_MEMORY)
 PANELS = {
-    SHARES: ("% of dgemm, sgemm or memory", 0.0),
+    SHARES: ("% of dgemm, sgemm or memory, one thread", 0.0),
     (FASTER,): ("times faster than the other", 1.0),
 }
 """Units that share a panel, label and origin of the bars."""
@@ -53,10 +53,15 @@ def draw_panel(ax: Axes, rows: list[Row], label: str, origin: float) -> None:
         assert row.bar is not None
         ax.plot([row.bar, row.bar], [i - 0.48, i + 0.48], color="black", linewidth=LINE)
         ax.annotate(f"  {row.measured.median:.3g}", (max(row.measured.high, row.bar), i), va="center", fontsize=6)
-    ax.set_yticks(y, [f"{row.group}, {row.what}, N = {row.N}" for row in rows], fontsize=6)
+    ax.set_yticks(y, [name_of(row) for row in rows], fontsize=6)
     ax.invert_yaxis()
     ax.margins(x=0.08, y=0.01)
-    ax.set_xlabel(f"{label}, one thread")
+    ax.set_xlabel(label)
+
+
+def name_of(row: Row) -> str:
+    """What was measured, and at which N if at one."""
+    return f"{row.group}, {row.what}" + (f", N = {row.N}" if row.N is not None else "")
 
 
 def store_picture(rows: list[Row], folder: Path) -> None:

@@ -49,7 +49,7 @@ def worker_rows(root: Path, scale: Scale) -> Iterator[Row]:
     yield Row(GROUP, what, 200, "ratio", one(wall[2] / (busy[2] / 2)), OVERHEAD_BAR, at_most=True)
     updates = len(list(sweep_points(study, "all"))) * Schedule.of(study.context("simulation", "all")).steps
     two, alone = (np.array([wall[workers] / updates]) for workers in (2, 1))
-    yield faster(GROUP, "the same on 2 workers against 1, wall time", 200, two, alone, WORKERS_BAR)
+    yield faster(GROUP, "tiles of 2 s on 2 workers against 1, wall time", 200, two, alone, WORKERS_BAR)
 
 
 def forecast_rows(root: Path, scale: Scale) -> Iterator[Row]:
