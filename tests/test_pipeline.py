@@ -374,6 +374,33 @@ def test_a_comment_reruns_nothing_and_a_number_reruns_its_stages_under_a_new_key
     assert all(tile_files(project)[path] == stamp for path, stamp in stamps.items())
 
 
+def test_a_number_in_a_kernel_changes_the_keys_of_the_stages_that_run_it(project: Path) -> None:
+    package = project / "edited" / "rnn_atlas"
+    shutil.copytree(ROOT / "src" / "rnn_atlas", package, ignore=shutil.ignore_patterns("__pycache__"))
+    kernel = package / "kernels" / "random.py"
+    original = kernel.read_text()
+    code = (
+        "import json; from rnn_atlas.config import load_study; from rnn_atlas.provenance import stage_key; "
+        "study = load_study('tiny.yaml'); "
+        "print(json.dumps({stage: stage_key(study, stage, 'g_gamma') for stage in study.stage_names}))"
+    )
+
+    def keys() -> dict[str, str]:
+        environment = os.environ | {"PYTHONPATH": str(project / "edited")}
+        line = [sys.executable, "-c", code]
+        done = subprocess.run(line, cwd=project, env=environment, capture_output=True, text=True, check=True)
+        return dict(json.loads(done.stdout))
+
+    before = keys()
+    kernel.write_text("# a remark\n" + original.replace('"""Threefry-2x64-13 of', '"""The generator Threefry-2x64-13 of'))
+    assert keys() == before
+    number = "return _round(x0 + key0, x1 + key1 + np.uint64(3), 16)"
+    assert original.count(number) == 1
+    kernel.write_text(original.replace(number, number.replace("16", "17")))
+    after = keys()
+    assert {stage for stage in before if after[stage] != before[stage]} == {"simulation", "lyapunov"}
+
+
 def test_a_worker_has_one_blas_thread_also_in_libraries_loaded_after_it_was_pinned() -> None:
     """Two threads on the theory's small matrices take several times as long as one."""
     code = (

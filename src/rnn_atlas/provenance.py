@@ -45,19 +45,31 @@ def code_tokens(source: str) -> str:
 
 @cache
 def code_digest(parts: tuple[str, ...]) -> str:
-    """Digest of the code in these files and folders of the package.
-
-    Digests of tokens are kept by the text they are of: to take it apart anew takes half a second.
-    """
-    known, ours = _kept_digests(), [sys.version, Path(__file__).read_text()]
-    keys = {file: digest(ours, file.read_text()) for file in _files(parts)}
-    new = {key: digest(code_tokens(file.read_text())) for file, key in keys.items() if key not in known}
-    known.update(new)
-    if new:
+    """Digest of the code in these files and folders of the package."""
+    known = _kept_digests()
+    before = len(known)
+    code = [[str(file.relative_to(PACKAGE)), _token_digest(file)] for file in _files(parts)]
+    if len(known) > before:
         with contextlib.suppress(OSError):  # another user's package
             _KEPT.parent.mkdir(exist_ok=True)
             write_text(_KEPT, json.dumps(known))
-    return digest([[str(file.relative_to(PACKAGE)), known[key]] for file, key in keys.items()])
+    return digest(code)
+
+
+@cache
+def _token_digest(file: Path) -> str:
+    """Digest of a file's tokens, kept by the text they are of: to take the package apart anew takes half a second."""
+    text, known = file.read_text(), _kept_digests()
+    key = digest(_reader(), text)
+    if key not in known:
+        known[key] = digest(code_tokens(text))
+    return known[key]
+
+
+@cache
+def _reader() -> str:
+    """What takes a text apart: this file, and Python's own tokenizer."""
+    return digest(sys.version, Path(__file__).read_text())
 
 
 @cache
